@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A guest's physical memory: slots of host memory. All access of Plinth's to guest memory goes
+ * through these functions, with the bounds checked here and nowhere else.
+ */
+#ifndef VMM_GMEM_H
+#define VMM_GMEM_H
+
+#include "lib/addr.h"
+
+enum { GMEM_SLOTS = 16 };
+
+enum gmem_flags { GMEM_ROM = 1 };
+
+struct gmem_slot {
+	gpa_t base;
+	uint64_t size;
+	uint8_t *host; /* the slot's bytes are contiguous in host virtual memory */
+	unsigned flags;
+	const char *name;
+};
+
+/* Slots are sorted by base and do not overlap. */
+struct gmem {
+	struct gmem_slot slots[GMEM_SLOTS];
+	unsigned count;
+};
+
+/* -EINVAL: unaligned or empty; -EEXIST: overlaps; -ENOSPC: too many. */
+must_check int gmem_add(struct gmem *m, const struct gmem_slot *slot);
+/* The slot that holds addr, or NULL. */
+const struct gmem_slot *gmem_find(const struct gmem *m, gpa_t addr);
+/* Host pointer to n bytes at addr, all within one slot, or NULL. For writing, ROM gives NULL. */
+void *gmem_ptr(const struct gmem *m, gpa_t addr, uint64_t n, bool write);
+/* 0, or -EFAULT when any byte is not memory (then nothing is copied). May cross adjacent slots. */
+must_check int gmem_read(const struct gmem *m, gpa_t addr, void *buf, uint64_t n);
+must_check int gmem_write(const struct gmem *m, gpa_t addr, const void *buf, uint64_t n);
+must_check int gmem_zero(const struct gmem *m, gpa_t addr, uint64_t n);
+/* Bytes of RAM (not ROM) in all slots. */
+uint64_t gmem_size(const struct gmem *m);
+
+#endif
