@@ -128,7 +128,8 @@ static const char *parse_spec(struct spec *s, const char *fmt, va_list *ap)
 		fmt++;
 		if (*fmt == '*') {
 			fmt++;
-			s->precision = MIN(va_arg(*ap, int), LIMIT);
+			s->precision = va_arg(*ap, int);
+			s->precision = MIN(s->precision, LIMIT);
 		} else {
 			s->precision = parse_number(&fmt);
 		}
