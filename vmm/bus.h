@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Ports or physical addresses → the device that claims them. Ranges are sorted; look-up takes no lock. */
+/* Ports or physical addresses → the device that claims them. Ranges are sorted; look-up takes no
+ * lock. */
 #ifndef VMM_BUS_H
 #define VMM_BUS_H
 
@@ -10,7 +11,8 @@ struct vm;
 /* One access, for ports and MMIO alike; the bus has already subtracted the range's base. */
 struct bus_access {
 	uint64_t offset;
-	uint64_t value; /* of a read: all ones until the device says otherwise; of a write: cut to size */
+	uint64_t value; /* of a read: all ones until the device says otherwise; of a write: cut to
+			   size */
 	uint8_t size;	/* 1, 2, 4, 8 */
 	bool write;
 };
@@ -18,25 +20,28 @@ struct bus_access {
 typedef void bus_access_fn(struct vm *vm, void *dev, struct bus_access *a);
 
 struct bus_range {
-	uint64_t base, size;
-	const char *name; /* for diagnostics */
-	bus_access_fn *access;
+	uint64_t base;
+	uint64_t last;	       /* offset of its last byte: so that a range may be all of 2^64 */
+	bus_access_fn *access; /* NULL: a gap between devices */
 	void *dev;
+	const char *name; /* for diagnostics; NULL: a gap */
 	uint64_t accesses;
 };
 
-enum { BUS_RANGES = 48 };
+enum { BUS_DEVICES = 48, BUS_RANGES = 2 * BUS_DEVICES + 1 };
 
+/* Zeroed, it is an empty bus. */
 struct bus {
-	struct bus_range ranges[BUS_RANGES];
-	unsigned count;
-	unsigned last; /* the range that was hit last: looked at first */
+	struct bus_range ranges[BUS_RANGES]; /* sorted; with the gaps they cover everything */
+	unsigned count;			     /* gaps included; 0: nothing was ever registered */
+	unsigned hit; /* the range, or gap, of the last access: looked at first */
 	uint64_t unclaimed_reads, unclaimed_writes;
 };
 
 /* 0; -EINVAL: empty or wraps; -EEXIST: overlaps (logged, with both names); -ENOSPC. */
 must_check int bus_register(struct bus *bus, uint64_t base, uint64_t size, const char *name,
 			    bus_access_fn *access, void *dev);
+/* Nothing happens where no device begins at base. */
 void bus_unregister(struct bus *bus, uint64_t base);
 /*
  * Does the access, or answers all ones and counts it as unclaimed. An access that begins in a range

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A vCPU's local APIC, as xAPIC and x2APIC. Its registers live in v->hw.apic_page, laid out as the
+ * manual has them; here is what the page has no place for, and what makes the hot paths short.
+ */
+#ifndef VMM_VLAPIC_H
+#define VMM_VLAPIC_H
+
+#include "arch/x86_64/apic.h"
+#include "core/timer.h"
+#include "vmm/bus.h"
+
+struct vcpu;
+struct vm;
+
+/*
+ * (v) the vCPU's own thread only; (a) atomic, from any CPU; (o) written by the own thread, read by
+ * others as one word; (t) by the own thread while the timer is not armed, else by the timer.
+ */
+struct vlapic {
+	uint64_t base_msr;   /* (o) IA32_APIC_BASE */
+	uint64_t mmio_page;  /* (v) guest physical address of the registers; VLAPIC_NO_MMIO: nowhere
+			      */
+	uint8_t isr_top;     /* (v) the highest vector in service, 0: none */
+	uint8_t isr_words;   /* (v) bit n: word n of ISR is not zero */
+	uint8_t irr_words;   /* (a) bit n: word n of IRR may be not zero */
+	uint8_t lines;	     /* (a) bit n: LINTn is asserted */
+	uint8_t sipi_vector; /* (a) of the last start-up IPI */
+	uint8_t timer_shift; /* (v) log2 of the divisor */
+	uint32_t errors;     /* (a) since the last write to ESR */
+	uint64_t tsc_deadline; /* (v) the guest's TSC, 0: not armed */
+	uint64_t timer_period; /* (t) ns */
+	uint64_t timer_when;   /* (t) end of the present countdown, ns; 0: not counting */
+	struct timer timer;
+};
+
+#define VLAPIC_NO_MMIO (~0ull)
+
+/* An interrupt on the APIC bus: from an ICR, an I/O APIC entry or an MSI. */
+struct apic_message {
+	uint32_t dest; /* 8 bits, or 32 when x2apic */
+	uint8_t vector;
+	uint8_t mode; /* enum apic_mode */
+	bool logical;
+	bool level;  /* the trigger mode */
+	bool x2apic; /* dest is of an x2APIC's ICR */
+};
+
+/* Power-on; v->hw.apic_page, v->vm and v->id are set. */
+void vlapic_init(struct vcpu *v);
+/* Power-on or reset line: base and mode too. */
+void vlapic_reset(struct vcpu *v);
+/* What an INIT does: registers, but neither base nor mode. */
+void vlapic_reset_init(struct vcpu *v);
+void vlapic_fini(struct vcpu *v);
+
+/*
+ * All below, but where another caller is named, are for v's own thread, without vm->lock (an EOI
+ * may take it).
+ */
+
+/* An access at a->offset into the page. Only while vlapic_claims(). */
+void vlapic_access(struct vcpu *v, struct bus_access *a);
+/* MSR_APIC_BASE, MSR_TSC_DEADLINE, MSR_X2APIC_FIRST … LAST. 0, or -EINVAL: #GP. */
+must_check int vlapic_msr_read(struct vcpu *v, uint32_t msr, uint64_t *value);
+must_check int vlapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t value);
+/* The guest's TSC has been set to another value: the armed deadline moves with it. */
+void vlapic_tsc_changed(struct vcpu *v);
+
+/* The guest physical page of the registers, whatever the mode. */
+uint64_t vlapic_base(const struct vcpu *v);
+/* IA32_APIC_BASE.EN: what CPUID.1:EDX.APIC shows. */
+bool vlapic_enabled(const struct vcpu *v);
+/* Whether the guest physical address addr is in the registers: xAPIC mode only. */
+bool vlapic_claims(const struct vcpu *v, uint64_t addr);
+
+/* Whether an interrupt is pending that the priorities let through. */
+bool vlapic_pending(const struct vcpu *v);
+/* IRR → ISR. The vector, or the spurious vector when nothing is pending any more. */
+uint8_t vlapic_acknowledge(struct vcpu *v);
+void vlapic_eoi(struct vcpu *v);
+/* CR8 is bits 7:4 of TPR. */
+void vlapic_set_tpr(struct vcpu *v, uint8_t cr8);
+uint8_t vlapic_tpr(const struct vcpu *v);
+/* CR8 has to fall below this for the highest pending interrupt; 0: CR8 holds nothing back. */
+uint8_t vlapic_tpr_threshold(const struct vcpu *v);
+/* Whether the PIC's INTR reaches this CPU: the APIC is off, or LINT0 is unmasked and ExtINT. */
+bool vlapic_accepts_extint(const struct vcpu *v);
+
+/* From any CPU and context, from here on. */
+
+/* The vector is pending from now on, and v is kicked. vector >= 16; the APIC's enabled state is not
+ * looked at. */
+void vlapic_set_irr(struct vcpu *v, uint8_t vector, bool level);
+/* LINT0 (the PIC's INTR) or LINT1 (NMI). Caller holds vm->lock. */
+void vlapic_lint(struct vcpu *v, unsigned pin, bool level);
+bool vlapic_line(const struct vcpu *v, unsigned pin);
+/* Sends m to whom it names. Returns how many took it. */
+unsigned vlapic_deliver(struct vm *vm, const struct apic_message *m);
+
+#endif
