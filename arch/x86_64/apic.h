@@ -9,20 +9,7 @@
 
 #include "lib/types.h"
 
-/* MSRs. IA32_APIC_BASE has the bits below; an x2APIC register is MSR 800h + its offset / 16. */
-enum apic_msr {
-	MSR_APIC_BASE = 0x1b,
-	MSR_TSC_DEADLINE = 0x6e0,
-	MSR_X2APIC_FIRST = 0x800,
-	MSR_X2APIC_LAST = 0x8ff,
-};
-
-enum apic_base_bit {
-	APIC_BASE_BSP = 1 << 8,
-	APIC_BASE_EXTD = 1 << 10, /* x2APIC mode */
-	APIC_BASE_EN = 1 << 11,
-};
-
+/* Where the registers are after reset; the MSRs and IA32_APIC_BASE's bits are in msr.h. */
 #define APIC_BASE_DEFAULT 0xfee00000ull
 
 /* "Local APIC Register Address Map": offsets into the page. */

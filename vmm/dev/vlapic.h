@@ -61,7 +61,7 @@ void vlapic_fini(struct vcpu *v);
 
 /* An access at a->offset into the page. Only while vlapic_claims(). */
 void vlapic_access(struct vcpu *v, struct bus_access *a);
-/* MSR_APIC_BASE, MSR_TSC_DEADLINE, MSR_X2APIC_FIRST … LAST. 0, or -EINVAL: #GP. */
+/* MSR_APIC_BASE, MSR_TSC_DEADLINE, MSR_X2APIC_BASE … MSR_X2APIC_LAST. 0, or -EINVAL: #GP. */
 must_check int vlapic_msr_read(struct vcpu *v, uint32_t msr, uint64_t *value);
 must_check int vlapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t value);
 /* The guest's TSC has been set to another value: the armed deadline moves with it. */
