@@ -45,17 +45,24 @@ static void load_tss(void)
 	asm volatile("ltr %w0" ::"r"(SEL_TSS));
 }
 
+static void set_gate(uint8_t v, uint64_t at)
+{
+	idt[v] = (struct gate){ .offset_low = (uint16_t)at,
+				.offset_mid = (uint16_t)(at >> 16),
+				.offset_high = (uint32_t)(at >> 32),
+				.selector = SEL_CODE64,
+				.type = GATE_INTERRUPT };
+}
+
+void trap_set_stub(uint8_t vector, void (*stub)(void))
+{
+	set_gate(vector, (uint64_t)stub);
+}
+
 void trap_init(void)
 {
-	for (int v = 0; v < 256; v++) {
-		uint64_t at = trap_stubs[v];
-
-		idt[v] = (struct gate){ .offset_low = (uint16_t)at,
-					.offset_mid = (uint16_t)(at >> 16),
-					.offset_high = (uint32_t)(at >> 32),
-					.selector = SEL_CODE64,
-					.type = GATE_INTERRUPT };
-	}
+	for (int v = 0; v < 256; v++)
+		set_gate((uint8_t)v, trap_stubs[v]);
 	idt[VEC_DF].ist = IST_DF;
 	idt[VEC_NMI].ist = IST_NMI;
 	load_tss();

@@ -31,6 +31,8 @@ typedef void (*trap_handler)(struct trap_frame *f);
 void trap_init(void);
 /* 0 takes the handler away. Interrupts (32 up) without one are counted only, and get no EOI. */
 void trap_set_handler(uint8_t vector, trap_handler handler);
+/* Points the gate at bare code, for what must be lean or must look at the frame itself. */
+void trap_set_stub(uint8_t vector, void (*stub)(void));
 /* Makes the gate open to ring 3. */
 void trap_open_gate(uint8_t vector);
 /* Replaces the gate's selector, or takes its present bit; for tests of broken handlers. */

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+/* The two clocks of a PC whose rates are fixed by its design. */
+#include "time.h"
+#include "acpi.h"
+#include "cpu.h"
+
+enum { PIT_CH2_MODE0 = 0xb0, GATE2 = 1, SPEAKER = 2, OUT2 = 0x20, PM_MASK = 0xffffff };
+
+void time_wait_us(uint32_t us)
+{
+	uint32_t count = (uint32_t)(us * PIT_HZ / 1000000);
+	uint8_t p61 = inb(PORT_61) & (uint8_t) ~(GATE2 | SPEAKER);
+
+	outb(PORT_61, p61 | GATE2);
+	outb(PIT_CMD, PIT_CH2_MODE0);
+	outb(PIT_CH2, (uint8_t)count);
+	outb(PIT_CH2, (uint8_t)(count >> 8));
+	while (!(inb(PORT_61) & OUT2))
+		pause();
+	outb(PORT_61, p61);
+}
+
+uint64_t time_tsc_per_ms(void)
+{
+	uint64_t least = ~0ull;
+
+	for (int i = 0; i < 5; i++) {
+		uint64_t start = rdtsc();
+
+		time_wait_us(10000);
+		start = rdtsc() - start;
+		least = start < least ? start : least;
+	}
+	return least / 10;
+}
+
+uint16_t time_pm_port(void)
+{
+	static uint16_t port;
+	const struct acpi_fadt *fadt;
+
+	if (!port) {
+		fadt = acpi_fadt();
+		port = fadt ? (uint16_t)fadt->pm_tmr : 0;
+	}
+	return port;
+}
+
+uint32_t time_pm_read(void)
+{
+	return inl(time_pm_port()) & PM_MASK;
+}
+
+uint32_t time_pm_delta(uint32_t from, uint32_t to)
+{
+	return (to - from) & PM_MASK;
+}

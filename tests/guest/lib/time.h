@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* Time by the PIT's channel 2 and by the ACPI PM timer. */
+#ifndef GUEST_TIME_H
+#define GUEST_TIME_H
+
+#include <stdint.h>
+
+/* Waits with the PIT's channel 2 in mode 0, polled at port 61h; at most 50,000 µs. */
+void time_wait_us(uint32_t us);
+/* TSC ticks in a millisecond, by the PIT; the least of five tries of 10 ms. */
+uint64_t time_tsc_per_ms(void);
+/* The PM timer's port from the FADT; 0: none. */
+uint16_t time_pm_port(void);
+/* Its 24 bits. */
+uint32_t time_pm_read(void);
+/* Ticks between two reads, through one wrap. */
+uint32_t time_pm_delta(uint32_t from, uint32_t to);
+
+#endif
