@@ -71,6 +71,7 @@ enum cpuid_leaf {
 #define CPUID_1_EAX_FAMILY_SHIFT     8
 #define CPUID_1_EAX_EXT_MODEL_SHIFT  16
 #define CPUID_1_EAX_EXT_FAMILY_SHIFT 20
+#define CPUID_1_EAX_EXT_FAMILY	     0xffu
 #define CPUID_1_EAX_FAMILY_EXTENDED  0xfu /* a base family of this: add the extended family */
 #define CPUID_1_EAX_FAMILY_P6	     0x6u
 
