@@ -38,7 +38,7 @@ CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -Wall -Wextra -Werr
 	-fno-omit-frame-pointer -fno-asynchronous-unwind-tables
 CPPFLAGS := -I. -I$(B)
 ASFLAGS := -g -D__ASSEMBLER__ -Wa,--noexecstack
-LDFLAGS := -n -z max-page-size=4096 -z noexecstack --fatal-warnings -T linker.ld
+LDFLAGS := -z max-page-size=4096 -z noexecstack --fatal-warnings -T linker.ld
 
 OFFSETS_C := arch/x86_64/asm_offsets.c
 SOURCES := $(sort $(shell find $(TOPICS) -name '*.c' -o -name '*.S'))
@@ -110,7 +110,7 @@ $(B)/plinth.elf: $(B)/plinth-1.elf $(B)/symbols-all.S.o tools/check-image
 	$(Q)mv $@.new $@
 
 # Guests and images ------------------------------------------------------------------------------
-$(B)/initrd.cpio.gz: tools/initrd tools/cpio.py guests/busybox/init guests/busybox/workload
+$(B)/initrd.cpio.gz: tools/initrd $(wildcard guests/busybox/*)
 	$(call say,INITRD,$@)
 	$(Q)tools/initrd $@
 
