@@ -291,6 +291,9 @@ enum cpuid_b_type { CPUID_B_TYPE_INVALID, CPUID_B_TYPE_SMT, CPUID_B_TYPE_CORE };
 #define CPUID_D_N_ECX_SUPERVISOR (1u << 0)
 #define CPUID_D_N_ECX_ALIGN64	 (1u << 1)
 
+/* 16: the base frequency in EAX. */
+#define CPUID_16_EAX_MHZ 0xffffu
+
 /* 80000001 */
 #define CPUID_80000001_ECX_LAHF		 (1u << 0)
 #define CPUID_80000001_ECX_CMP_LEGACY	 (1u << 1)
