@@ -30,21 +30,23 @@ enum {
 
 struct tsc_scale tsc_host;
 
-void tsc_scale_init(struct tsc_scale *s, uint64_t hz)
+struct tsc_scale tsc_scale_make(uint64_t hz)
 {
-	uint64_t slack;
-
-	s->hz = hz;
-	s->to_ns = ratio_make(NS_PER_S, hz);
-	s->to_tsc = ratio_make(hz, NS_PER_S);
+	struct tsc_scale s = {
+		.hz = hz,
+		.to_ns = ratio_make(NS_PER_S, hz),
+		.to_tsc = ratio_make(hz, NS_PER_S),
+	};
 	/*
 	 * to_ns is up to 2^-64 too small: a part in 2^64 / to_ns. to_tsc is made larger by as
 	 * great a part at least, so that the way there and back never loses a nanosecond.
 	 */
-	slack = (s->to_tsc.whole + 1) * (s->to_tsc.whole + 1) + 1;
-	s->to_tsc.fraction += slack;
-	if (s->to_tsc.fraction < slack)
-		s->to_tsc.whole++;
+	uint64_t slack = (s.to_tsc.whole + 1) * (s.to_tsc.whole + 1) + 1;
+
+	s.to_tsc.fraction += slack;
+	if (s.to_tsc.fraction < slack)
+		s.to_tsc.whole++;
+	return s;
 }
 
 uint64_t tsc_median(uint64_t *hz, unsigned n)
@@ -198,7 +200,7 @@ int tsc_calibrate(const struct tsc_reference *r)
 			  (unsigned long long)hz);
 		return -ENODEV;
 	}
-	tsc_scale_init(&tsc_host, hz);
+	tsc_host = tsc_scale_make(hz);
 	log_info("tsc: %llu.%03llu MHz (%s)", (unsigned long long)hz / 1000000,
 		 (unsigned long long)hz / 1000 % 1000, source);
 	if (!feature(WORD_80000007_EDX, CPUID_80000007_EDX_INVARIANT_TSC))

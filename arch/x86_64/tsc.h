@@ -15,7 +15,7 @@ struct tsc_scale {
 };
 
 /* hz ≥ 1 MHz. */
-void tsc_scale_init(struct tsc_scale *s, uint64_t hz);
+struct tsc_scale tsc_scale_make(uint64_t hz);
 
 /* Nanoseconds that ticks last, rounded down. For every result below 2^63. */
 static inline uint64_t tsc_to_ns(const struct tsc_scale *s, uint64_t ticks)

@@ -75,9 +75,8 @@ static void test_scale(void **state)
 
 	(void)state;
 	for (unsigned f = 0; f < ARRAY_SIZE(frequencies); f++) {
-		struct tsc_scale s;
+		struct tsc_scale s = tsc_scale_make(frequencies[f]);
 
-		tsc_scale_init(&s, frequencies[f]);
 		assert_int_equal(s.hz, frequencies[f]);
 		for (uint64_t ns = 0; ns < 3000; ns++)
 			check_ns(&s, ns);
@@ -95,10 +94,9 @@ static void test_scale(void **state)
 
 static void test_scale_of_1ghz_is_one(void **state)
 {
-	struct tsc_scale s;
+	struct tsc_scale s = tsc_scale_make(NS_PER_S);
 
 	(void)state;
-	tsc_scale_init(&s, NS_PER_S);
 	assert_int_equal(tsc_to_ns(&s, 123456789012345678), 123456789012345678);
 	assert_in_range(tsc_from_ns(&s, 123456789012345678), 123456789012345678,
 			123456789012345679);
