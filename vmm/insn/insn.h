@@ -11,9 +11,11 @@
 
 enum { INSN_MAX = 15 };
 
+/* clang-format off */
 enum insn_op {
 	INSN_OTHER, /* length known, operation none of these */
-	INSN_MOV, INSN_MOVZX, INSN_MOVSX, INSN_MOVS, INSN_STOS, INSN_LODS, INSN_SCAS, INSN_CMPS,
+	INSN_MOV, INSN_MOVZX, INSN_MOVSX, INSN_MOVBE,
+	INSN_MOVS, INSN_STOS, INSN_LODS, INSN_SCAS, INSN_CMPS,
 	INSN_AND, INSN_OR, INSN_XOR, INSN_ADD, INSN_ADC, INSN_SUB, INSN_SBB, INSN_CMP, INSN_TEST,
 	INSN_INC, INSN_DEC, INSN_NOT, INSN_NEG,
 	INSN_XCHG, INSN_XADD, INSN_CMPXCHG, INSN_BT, INSN_BTS, INSN_BTR, INSN_BTC, INSN_PUSH, INSN_POP,
@@ -23,8 +25,15 @@ enum insn_op {
 	INSN_XSETBV, INSN_VMCALL, INSN_VMMCALL, INSN_PAUSE, INSN_MONITOR, INSN_MWAIT,
 	INSN_OPS
 };
+/* clang-format on */
 
-enum insn_operand_kind { OPERAND_NONE, OPERAND_REG, OPERAND_MEM, OPERAND_IMM };
+enum insn_operand_kind {
+	OPERAND_NONE,
+	OPERAND_REG,
+	OPERAND_MEM,
+	OPERAND_IMM,
+	OPERAND_CONTROL /* a CR or DR */
+};
 
 enum { INSN_REP = 1, INSN_REPNE = 2, INSN_LOCK = 4 };
 enum { INSN_NO_REG = 0xff };
@@ -32,20 +41,23 @@ enum { INSN_NO_REG = 0xff };
 struct insn_operand {
 	uint8_t kind; /* enum insn_operand_kind */
 	uint8_t size; /* bytes */
-	uint8_t reg;  /* OPERAND_REG: enum gpr; CR or DR number for MOV_CR, MOV_DR */
+	uint8_t reg;  /* OPERAND_REG: enum gpr; OPERAND_CONTROL: the number of the CR or DR */
 	bool high;    /* AH, CH, DH, BH */
 };
 
 struct insn {
 	uint8_t len;
-	uint8_t op; /* enum insn_op */
-	uint8_t prefixes; /* INSN_REP … */
-	uint8_t op_size; /* 1, 2, 4, 8 */
+	uint8_t op;	   /* enum insn_op */
+	uint8_t prefixes;  /* INSN_REP … */
+	uint8_t op_size;   /* 1, 2, 4, 8 */
 	uint8_t addr_size; /* 2, 4, 8 */
-	uint8_t seg;	 /* enum vseg of the memory operand (source, for MOVS, OUTS), overrides applied */
+	uint8_t seg;	   /* enum vseg of the memory operand, overrides applied */
 	struct insn_operand dst, src;
-	uint64_t imm;	 /* sign-extended */
-	/* The memory operand: seg.base + base + index * scale + disp; rip_relative adds the next RIP. */
+	uint64_t imm; /* sign-extended */
+	/*
+	 * The memory operand: seg.base + base + index * scale + disp; rip_relative adds the next
+	 * RIP. Of MOVS and CMPS it is the one at rSI; the other is at ES:rDI.
+	 */
 	uint8_t base, index, scale; /* enum gpr or INSN_NO_REG */
 	bool rip_relative;
 	int64_t disp;
@@ -56,7 +68,8 @@ enum insn_mode { INSN_16 = 2, INSN_32 = 4, INSN_64 = 8 };
 /*
  * Decodes the instruction in bytes[0..n), n <= 15. 0; -EAGAIN: it is longer than n; -EINVAL: not an
  * instruction (#UD), or longer than 15 bytes (#GP); -ENOTSUP: one that this decoder does not know
- * (VEX, EVEX, 0F38/0F3A beyond MOVBE).
+ * (VEX, EVEX, XOP). An encoding that is INSN_OTHER has the right length where it exists; that it
+ * exists is checked only by its opcode.
  */
 must_check int insn_decode(const uint8_t *bytes, unsigned n, enum insn_mode mode, struct insn *out);
 
@@ -68,7 +81,11 @@ const char *insn_op_name(enum insn_op op);
  * through segment()); it does translation, then memory or the bus. Returns 0, or INSN_FAULT after
  * it has set up an exception for the guest: the executor then leaves registers as they were.
  */
-enum { INSN_DONE = 0, INSN_FAULT = 1, INSN_AGAIN = 2 /* a REP instruction that has more to do: RIP stays */ };
+enum {
+	INSN_DONE = 0,
+	INSN_FAULT = 1,
+	INSN_AGAIN = 2 /* a REP instruction that has more to do: RIP stays */
+};
 
 struct insn_machine {
 	uint64_t *gpr; /* [GPRS] */
@@ -84,8 +101,8 @@ struct insn_machine {
 
 /*
  * Executes in; moves RIP on when done. A read-modify-write reads once and writes once. REP runs at
- * most 4096 iterations a call. INSN_DONE, INSN_FAULT, INSN_AGAIN, or -ENOTSUP for INSN_OTHER and the
- * sensitive ones (they are their own exits).
+ * most 4096 iterations a call. INSN_DONE, INSN_FAULT, INSN_AGAIN, or -ENOTSUP for INSN_OTHER and
+ * the sensitive ones (they are their own exits).
  */
 must_check int insn_exec(const struct insn *in, struct insn_machine *m);
 
