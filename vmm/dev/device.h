@@ -3,17 +3,25 @@
 #ifndef VMM_DEVICE_H
 #define VMM_DEVICE_H
 
-#include "lib/types.h"
+#include "vmm/bus.h"
 
-struct vm;
+/* Ports that a device claims. A table of them ends with size 0. */
+struct dev_ports {
+	uint16_t base, size;
+	const char *name;
+	bus_access_fn *access; /* its dev is NULL: the device is found in struct vm */
+};
 
 struct dev_class {
 	const char *name;
-	/* Claims ranges, sets the power-on state. 0 or a negative errno. */
+	/* Claimed before init(), given back after fini(); NULL: none, or the device claims itself.
+	 */
+	const struct dev_ports *ports;
+	/* Claims what depends on the config, sets the power-on state. 0 or a negative errno. */
 	int (*init)(struct vm *vm);
-	/* The machine's reset line. */
+	/* The machine's reset line. Caller holds vm->lock. */
 	void (*reset)(struct vm *vm);
-	/* Stops timers; NULL where there is nothing to do. */
+	/* Stops timers, vm->lock not held; NULL where there is nothing to do. */
 	void (*fini)(struct vm *vm);
 };
 
@@ -22,7 +30,12 @@ extern const struct dev_class *const devices[];
 
 /* Creates all, or none: a negative errno. */
 must_check int devices_init(struct vm *vm);
+/* Caller holds vm->lock. */
 void devices_reset(struct vm *vm);
+/* vm->lock is not held. */
 void devices_fini(struct vm *vm);
+
+/* For a chip with eight data lines: does a wide access byte by byte, as a PC's bus bridge would. */
+void device_split(struct vm *vm, void *dev, struct bus_access *a, bus_access_fn *byte_access);
 
 #endif

@@ -20,7 +20,7 @@ enum vpm_port {
 
 enum {
 	VPM_RESET_VALUE = 0x06, /* FADT RESET_VALUE */
-	VPM_SLP_TYP_S5 = 5,	/* \_S5 in the DSDT: Package { 5, 5, 0, 0 } */
+	VPM_SLP_TYP_S5 = 0,	/* \_S5 in the DSDT: Package { 0, 0, 0, 0 }, as PIIX4 has it */
 	VPM_TIMER_HZ = 3579545,
 };
 

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine around a device under test. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/panic.h"
+#include "tests/fake/timer.h"
+#include "tests/fake/vm.h"
+
+struct fake_vm *fake_vm_new(void)
+{
+	struct fake_vm *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		abort();
+	fake_time_set(1000000000);
+	return f;
+}
+
+void fake_vm_free(struct fake_vm *f)
+{
+	free(f);
+}
+
+void fake_vm_plug(struct fake_vm *f, const struct dev_class *class)
+{
+	for (const struct dev_ports *p = class->ports; p && p->size; p++)
+		assert(!bus_register(&f->vm.pio, p->base, p->size, p->name, p->access, NULL));
+	assert(!class->init(&f->vm));
+}
+
+uint32_t fake_in(struct fake_vm *f, uint16_t port, unsigned size)
+{
+	struct bus_access a = { .size = (uint8_t)size, .value = UINT64_MAX };
+
+	lock_take(&f->vm.lock);
+	bus_access(&f->vm, &f->vm.pio, port, &a);
+	lock_drop(&f->vm.lock);
+	return (uint32_t)(a.value & (UINT64_MAX >> (64 - 8 * size)));
+}
+
+void fake_out(struct fake_vm *f, uint16_t port, unsigned size, uint32_t value)
+{
+	struct bus_access a = { .size = (uint8_t)size, .value = value, .write = true };
+
+	lock_take(&f->vm.lock);
+	bus_access(&f->vm, &f->vm.pio, port, &a);
+	lock_drop(&f->vm.lock);
+}
+
+void vm_request_end(struct vm *vm, enum vm_end how, const char *reason)
+{
+	struct fake_vm *f = container_of(vm, struct fake_vm, vm);
+
+	assert(lock_held(&vm->lock));
+	f->ends++;
+	vm->end = how;
+	snprintf(vm->end_reason, sizeof(vm->end_reason), "%s", reason);
+}
+
+void vm_crash(struct vm *vm, const char *fmt, ...)
+{
+	struct fake_vm *f = container_of(vm, struct fake_vm, vm);
+	va_list ap;
+
+	f->ends++;
+	vm->end = VM_CRASHED;
+	va_start(ap, fmt);
+	vsnprintf(vm->end_reason, sizeof(vm->end_reason), fmt, ap);
+	va_end(ap);
+}
+
+void vm_console_write(struct vm *vm, unsigned port, uint8_t byte)
+{
+	struct fake_vm *f = container_of(vm, struct fake_vm, vm);
+
+	assert(lock_held(&vm->lock) && port < FAKE_PORTS);
+	if (f->console_count[port] < FAKE_CONSOLE)
+		f->console[port][f->console_count[port]++] = byte;
+}
