@@ -5,6 +5,7 @@
 #define ARCH_PTE_H
 
 #include "arch/x86_64/asm.h"
+#include "arch/x86_64/cpuid.h"
 #include "arch/x86_64/ptab.h"
 
 #define PTE_P	(1ull << 0)
@@ -16,9 +17,6 @@
 #define PTE_D	(1ull << 6)
 #define PTE_PS	(1ull << 7) /* levels 2 and 3: a page */
 #define PTE_NX	(1ull << 63)
-
-#define CPUID_EXTENDED_FEATURES 0x80000001u
-#define CPUID_EDX_1G_PAGES	(1u << 26)
 
 static inline bool pte_present(uint64_t entry)
 {
@@ -38,7 +36,7 @@ static inline unsigned pte_perms(uint64_t entry)
 
 static inline bool pte_has_1g(void)
 {
-	return cpuid(CPUID_EXTENDED_FEATURES, 0).edx & CPUID_EDX_1G_PAGES;
+	return cpuid(CPUID_EXT_FEATURES, 0).edx & CPUID_80000001_EDX_PAGE1GB;
 }
 
 #endif
