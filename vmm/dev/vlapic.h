@@ -15,7 +15,7 @@ struct vm;
 
 /*
  * (v) the vCPU's own thread only; (a) atomic, from any CPU; (o) written by the own thread, read by
- * others as one word; (t) by the own thread while the timer is not armed, else by the timer.
+ * others as one word; (t) the timer's callback while timer_when or tsc_deadline is not 0, else (v).
  */
 struct vlapic {
 	uint64_t base_msr;   /* (o) IA32_APIC_BASE */
@@ -28,8 +28,8 @@ struct vlapic {
 	uint8_t sipi_vector; /* (a) of the last start-up IPI */
 	uint8_t timer_shift; /* (v) log2 of the divisor */
 	uint32_t errors;     /* (a) since the last write to ESR */
-	uint64_t tsc_deadline; /* (v) the guest's TSC, 0: not armed */
-	uint64_t timer_period; /* (t) ns */
+	uint64_t tsc_deadline; /* (t) the guest's TSC; 0: not armed */
+	uint64_t timer_period; /* (t) ns; 0: not periodic */
 	uint64_t timer_when;   /* (t) end of the present countdown, ns; 0: not counting */
 	struct timer timer;
 };
