@@ -1,5 +1,5 @@
-/* sources: lib/printf.c */
 /* SPDX-License-Identifier: MIT */
+/* sources: lib/printf.c */
 /* lib/printf.c gives what libc gives, for every combination of what it knows. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-/* sources: lib/str.c */
 /* SPDX-License-Identifier: MIT */
+/* sources: lib/str.c */
 /*
  * lib/string.c against a byte-by-byte truth. It is included under other names, since libc and the
  * sanitizers have their own functions under the real ones.
