@@ -80,6 +80,12 @@ void apic_init(void)
 	apic_write(LAPIC_TPR, 0);
 }
 
+void apic_init_virtual_wire(void)
+{
+	apic_init();
+	apic_write(LAPIC_LVT_LINT0, LVT_EXTINT);
+}
+
 void apic_send_icr(uint32_t low)
 {
 	if (x2apic) {

@@ -8,6 +8,8 @@
 
 /* Masks the PIC and all LVTs, sets TPR 0, and enables the APIC with spurious vector 0xFF. */
 void apic_init(void);
+/* Enables the APIC and lets the PIC through LINT0, as firmware leaves a PC. */
+void apic_init_virtual_wire(void);
 bool apic_has_x2apic(void);
 bool apic_has_tsc_deadline(void);
 /* One way: back to xAPIC goes by apic_leave_x2apic(), through the disabled state. */

@@ -24,6 +24,13 @@ void pic_init(void)
 	outb(PIC2_DATA, 0xff);
 }
 
+void pic_set_masks(uint16_t bits)
+{
+	masks = bits;
+	outb(PIC1_DATA, (uint8_t)masks);
+	outb(PIC2_DATA, (uint8_t)(masks >> 8));
+}
+
 void pic_set_mask(unsigned irq, bool masked)
 {
 	masks = (uint16_t)(masked ? masks | 1u << irq : masks & ~(1u << irq));

@@ -11,6 +11,8 @@ enum { PIC_VECTOR = 0x20, PIC_IRQS = 16 };
 /* ICW1 to ICW4: edge, cascade on 2, no automatic EOI; all masked. */
 void pic_init(void);
 void pic_set_mask(unsigned irq, bool masked);
+/* All at once: a set bit masks. */
+void pic_set_masks(uint16_t bits);
 void pic_eoi(unsigned irq);
 /* OCW3 reads of the master's or slave's registers, as one 16-bit word. */
 uint16_t pic_read_irr(void);

@@ -32,11 +32,18 @@ bool check_true(const char *what, bool holds);
 bool check_range(const char *what, uint64_t low, uint64_t high, uint64_t got);
 
 /*
- * A check that a named emulator is known to get wrong in a known way: `faulty` is then let through
- * with a note, but only where an emulator is at work (see test_is_emulated).
+ * A check that a named emulator's CPU is known to get wrong in a known way: `faulty` is then let
+ * through with a note, but only where an emulator is at work (see test_is_emulated).
  */
 bool check_known(const char *what, uint64_t expected, uint64_t got, uint64_t faulty,
 		 const char *who);
+
+/*
+ * From here on a check that fails is a note and no failure, where `when` holds: for a known fault
+ * of a bare emulator's device, which `why` names. test_tolerate_end() ends it.
+ */
+void test_tolerate(bool when, const char *why);
+void test_tolerate_end(void);
 
 /* Whether QEMU TCG or Bochs is the machine, with or without a hypervisor between. */
 bool test_is_emulated(void);
@@ -44,6 +51,8 @@ bool test_is_emulated(void);
 bool test_has_hypervisor(void);
 /* Whether the machine is QEMU TCG itself, nothing between. */
 bool test_is_bare_tcg(void);
+/* The same for Bochs. */
+bool test_is_bare_bochs(void);
 /* Whether TSC ticks count instructions here, so that costs can be held to budgets. */
 bool test_counts_instructions(void);
 

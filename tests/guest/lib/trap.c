@@ -21,7 +21,7 @@ struct tss {
 } __attribute__((packed));
 _Static_assert(sizeof(struct tss) == 104, "SDM Vol. 3, 64-Bit TSS Format");
 
-volatile struct trap_info trap_last;
+struct trap_info trap_last;
 volatile uint32_t trap_count[256];
 static trap_handler handlers[256];
 static struct gate idt[256] __attribute__((aligned(16)));
@@ -105,13 +105,7 @@ void trap_handle(struct trap_frame *f)
 		return;
 	if (!trap_rsp)
 		fail_unexpected(f);
-	trap_last = (struct trap_info){ .vector = f->vector,
-					.error = f->error,
-					.rip = f->rip,
-					.cs = f->cs,
-					.rflags = f->rflags,
-					.cr2 = read_cr2(),
-					.dr6 = read_dr6() };
+	trap_last = (struct trap_info){ .frame = *f, .cr2 = read_cr2(), .dr6 = read_dr6() };
 	f->rip = (uint64_t)trap_resume;
 	f->rsp = trap_rsp;
 	f->cs = SEL_CODE64;
@@ -122,12 +116,12 @@ void trap_handle(struct trap_frame *f)
 
 uint8_t trap_run(void (*fn)(uint64_t arg), uint64_t arg)
 {
-	trap_last = (struct trap_info){ .vector = VEC_NONE };
+	trap_last = (struct trap_info){ .frame.vector = VEC_NONE };
 	return trap_enter(fn, arg);
 }
 
 uint8_t trap_run_user(uint64_t rip, uint64_t rsp, uint64_t rflags)
 {
-	trap_last = (struct trap_info){ .vector = VEC_NONE };
+	trap_last = (struct trap_info){ .frame.vector = VEC_NONE };
 	return trap_enter_user(rip, rsp, rflags);
 }

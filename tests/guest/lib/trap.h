@@ -16,12 +16,13 @@ struct trap_frame {
 	uint64_t rip, cs, rflags, rsp, ss;
 };
 
-/* What the last trap_run() met; vector is VEC_NONE when nothing. */
+/* What the last trap_run() met; frame.vector is VEC_NONE when nothing. */
 struct trap_info {
-	uint64_t vector, error, rip, cs, rflags, cr2, dr6;
+	struct trap_frame frame;
+	uint64_t cr2, dr6;
 };
 
-extern volatile struct trap_info trap_last;
+extern struct trap_info trap_last;
 /* How often each vector was taken, whoever handled it. */
 extern volatile uint32_t trap_count[256];
 
