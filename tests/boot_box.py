@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""What tests that boot have in hand: a folder, an emulator, and checks that say what was seen."""
+import os
+import re
+
+import machine
+
+CLOUD = os.path.join(machine.BUILD, "linux", "vmlinuz-cloud")
+GENERIC = os.path.join(machine.BUILD, "linux", "vmlinuz-generic")
+MEMTEST = os.path.join(machine.BUILD, "linux", "memtest.bin")
+INITRD = os.path.join(machine.BUILD, "initrd.cpio.gz")
+# What a tiny guest writes to the exit port (tests/guest/lib/test.c).
+GUEST_PASS = 0x10
+
+
+class Failure(Exception):
+    """A test's finding, in words."""
+
+
+def tail(text, lines=40):
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def between(text, what):
+    """The lines between BEGIN what and END what, as the guest's scripts print them."""
+    found = re.search(r"^BEGIN %s\n(.*?)^END %s$" % (what, what), text, re.DOTALL | re.MULTILINE)
+    if not found:
+        raise Failure("the guest did not print its %s whole:\n%s" % (what, tail(text)))
+    return found.group(1)
+
+
+class Box:
+    def __init__(self, folder, emulator):
+        self.folder = folder
+        self.emulator = emulator
+        self.runs = 0
+
+    def run(self, modules, timeout=120, until=None, **settings):
+        """Starts a machine with these (file, command line) pairs; returns a machine.Result."""
+        for path, _ in modules:
+            if not os.path.exists(path):
+                raise Failure("%s is not there" % path)
+        self.runs += 1
+        folder = self.folder if self.runs == 1 else os.path.join(self.folder, str(self.runs))
+        result = machine.run(machine.Machine(emulator=self.emulator, modules=modules, **settings),
+                             folder, timeout, until)
+        if result.timed_out:
+            raise Failure("no end after %d s; the last on COM1:\n%s"
+                          % (timeout, tail(result.output)))
+        return result
+
+    def file(self, name, content):
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as f:
+            f.write(content)
+        return path
+
+    def expect(self, result, pattern, what=""):
+        found = re.search(pattern, result.output, re.MULTILINE)
+        if not found:
+            raise Failure("COM1 does not show %s; the last on it:\n%s\n%s" %
+                          (what or "'" + pattern + "'", tail(result.output),
+                           tail(result.emulator_says, 5)))
+        return found
+
+    def expect_status(self, result, status):
+        if result.status != status:
+            raise Failure("ended with '%s', status %d instead of %d; the last on COM1:\n%s\n%s" %
+                          (result.ended, result.status, status, tail(result.output),
+                           tail(result.emulator_says, 5)))
+
+    def expect_no_fault(self, result):
+        """Plinth itself stayed up."""
+        fault = re.search(r"^.*\bpanic\b.*$", result.output, re.MULTILINE | re.IGNORECASE)
+        if fault:
+            raise Failure("Plinth panicked: %s\n%s" % (fault.group(0), tail(result.output)))
