@@ -125,7 +125,8 @@ static void test_kernel_in_place(void **state)
 	for (uint64_t i = 0; i < BODY; i++)
 		assert_int_equal(at[i], body_byte(i));
 	assert_true(f->regs.rip == 16 * MIB + 0x200);
-	assert_true(fake_log_has(LOG_INFO, "Linux 6.1.0-test, boot protocol 2.15, 64-bit entry"));
+	assert_true(fake_log_has(LOG_INFO,
+				 "kernel 6.1.0-test, Linux boot protocol 2.15, 64-bit entry"));
 	fixture_free(f);
 }
 

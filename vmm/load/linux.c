@@ -258,7 +258,8 @@ static void report(const struct bzimage *z, const struct load *l)
 	char version[VERSION_TEXT];
 
 	version_read(z, version);
-	log_info("load: Linux %s, boot protocol %u.%02u, %u-bit entry, at 0x%lx, needs %lu KiB",
+	log_info("load: kernel %s, Linux boot protocol %u.%02u, %u-bit entry, at 0x%lx, needs %lu "
+		 "KiB",
 		 version[0] ? version : "of unknown version", z->header.version >> 8,
 		 z->header.version & UINT8_MAX, z->entry64 ? 64 : 32, z->base, load_kib(z->span));
 	if (z->initrd)
