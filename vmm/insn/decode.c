@@ -57,10 +57,11 @@ enum { NO_OVERRIDE = 0xff };
 struct state {
 	const uint8_t *at, *end;
 	enum insn_mode mode;
-	uint8_t rex; /* 0: none */
-	uint8_t override;
-	bool op_size_prefix;
-	uint8_t opcode, modrm;
+	unsigned rex; /* 0: none */
+	unsigned override;
+	unsigned op_size_prefix;
+	unsigned op_size; /* as the prefixes have it */
+	unsigned opcode, modrm;
 };
 
 static always_inline bool have(const struct state *s, unsigned n)
@@ -68,7 +69,7 @@ static always_inline bool have(const struct state *s, unsigned n)
 	return (uint64_t)(s->end - s->at) >= n;
 }
 
-static int64_t read_signed(const uint8_t *p, unsigned n)
+static always_inline int64_t read_signed(const uint8_t *p, unsigned n)
 {
 	uint64_t value = 0;
 
@@ -80,7 +81,7 @@ static int64_t read_signed(const uint8_t *p, unsigned n)
 	}
 }
 
-static void take_prefix(struct state *s, struct insn *in, uint8_t byte)
+static always_inline void take_prefix(struct state *s, struct insn *in, uint8_t byte)
 {
 	s->rex = 0; /* a REX that does not stand right before the opcode is ignored */
 	switch (byte) {
@@ -101,6 +102,7 @@ static void take_prefix(struct state *s, struct insn *in, uint8_t byte)
 	case PREFIX_REPNE: in->prefixes = (in->prefixes & INSN_LOCK) | INSN_REPNE; break;
 	case PREFIX_REP: in->prefixes = (in->prefixes & INSN_LOCK) | INSN_REP; break;
 	}
+	s->op_size = !s->op_size_prefix == (s->mode == INSN_16) ? 2 : 4;
 }
 
 /* Takes the prefixes and the first opcode byte. */
@@ -112,8 +114,9 @@ static always_inline int take_opcode(struct state *s, struct insn *in)
 
 		uint8_t byte = *s->at++;
 
-		if (s->mode == INSN_64 && (byte & REX_MASK) == REX) {
+		if ((byte & REX_MASK) == REX && s->mode == INSN_64) {
 			s->rex = byte;
+			s->op_size = byte & REX_W ? 8 : s->op_size_prefix ? 2 : 4;
 		} else if (likely(opcode_map[byte].form != FORM_PREFIX)) {
 			s->opcode = byte;
 			return 0;
@@ -140,12 +143,12 @@ static always_inline unsigned modrm_field(const struct state *s)
 
 static always_inline unsigned modrm_reg(const struct state *s)
 {
-	return modrm_field(s) | (s->rex & REX_R ? 8 : 0);
+	return modrm_field(s) | (s->rex & REX_R) << 1;
 }
 
 static always_inline unsigned modrm_rm(const struct state *s)
 {
-	return (s->modrm & FIELD_MASK) | (s->rex & REX_B ? 8 : 0);
+	return (s->modrm & FIELD_MASK) | (s->rex & REX_B) << 3;
 }
 
 static struct opcode entry_0f01(const struct state *s, const struct insn *in)
@@ -197,7 +200,7 @@ static int take_three_byte(struct state *s, const struct insn *in, struct opcode
 }
 
 /* The forms whose meaning depends on more than the opcode: gives them a plain one. */
-static int resolve_form(struct state *s, const struct insn *in, struct opcode *e)
+static always_inline int resolve_form(struct state *s, const struct insn *in, struct opcode *e)
 {
 	switch (e->form) {
 	case FORM_MOVSXD:
@@ -230,32 +233,21 @@ static int resolve_form(struct state *s, const struct insn *in, struct opcode *e
 	return 0;
 }
 
-/* Takes the opcode's second byte and the ModRM byte where there are such; the result is in *e. */
-static always_inline int take_entry(struct state *s, struct insn *in, struct opcode *e)
+/* Takes the ModRM byte, and what it changes of the entry. */
+static always_inline int take_modrm(struct state *s, const struct insn *in, const struct opcode **e,
+				    struct opcode *changed)
 {
-	*e = opcode_map[s->opcode];
-	if (e->form == FORM_TWO_BYTE) {
-		if (!have(s, 1))
-			return -EAGAIN;
-		s->opcode = *s->at++;
-		*e = opcode_map_0f[s->opcode];
-	}
-	if (e->form < FORM_MODRM)
-		return 0;
-	if (!have(s, 1))
+	if (unlikely(!have(s, 1)))
 		return -EAGAIN;
 	s->modrm = *s->at++;
 
-	if (e->flags & OP_GROUP) {
-		struct opcode member = opcode_groups[e->op][modrm_field(s)];
-
-		member.imm |= e->imm;
-		member.flags |= e->flags & (OP_BYTE | OP_NO64);
-		*e = member;
-	}
-	if (unlikely(e->form >= FORM_MOVSXD))
-		return resolve_form(s, in, e);
-	return 0;
+	if ((*e)->flags & OP_GROUP)
+		*e = &opcode_groups[(*e)->op][modrm_field(s)];
+	if (likely((*e)->form < FORM_MOVSXD))
+		return 0;
+	*changed = **e;
+	*e = changed;
+	return resolve_form(s, in, changed);
 }
 
 static always_inline int take_displacement(struct state *s, struct insn *in, unsigned n)
@@ -294,53 +286,57 @@ static int take_memory_16(struct state *s, struct insn *in)
 	return take_displacement(s, in, mod);
 }
 
+static always_inline int take_sib(struct state *s, struct insn *in)
+{
+	if (unlikely(!have(s, 1)))
+		return -EAGAIN;
+
+	uint8_t sib = *s->at++;
+	unsigned index = ((sib >> REG_SHIFT) & FIELD_MASK) | (s->rex & REX_X) << 2;
+	unsigned base = (sib & FIELD_MASK) | (s->rex & REX_B) << 3, mod = modrm_mod(s);
+
+	if (index != SIB_NO_INDEX) {
+		in->index = index;
+		in->scale = 1 << (sib >> MOD_SHIFT);
+	}
+	if (mod == 0 && (sib & FIELD_MASK) == SIB_NO_BASE)
+		return take_displacement(s, in, 4);
+	in->base = base;
+	if (base == RSP || base == RBP)
+		set_segment(s, in, VSEG_SS);
+	return take_displacement(s, in, mod == 2 ? 4 : mod);
+}
+
 static always_inline int take_memory(struct state *s, struct insn *in)
 {
-	unsigned mod = modrm_mod(s), base = s->modrm & FIELD_MASK;
-	bool no_base = mod == 0 && base == RM_DISP;
+	unsigned mod = modrm_mod(s), rm = s->modrm & FIELD_MASK;
 
-	if (base == RM_SIB) {
-		if (unlikely(!have(s, 1)))
-			return -EAGAIN;
-
-		uint8_t sib = *s->at++;
-		unsigned index = ((sib >> REG_SHIFT) & FIELD_MASK) | (s->rex & REX_X ? 8 : 0);
-
-		if (index != SIB_NO_INDEX) {
-			in->index = index;
-			in->scale = 1 << (sib >> MOD_SHIFT);
+	set_segment(s, in, VSEG_DS);
+	if (rm == RM_SIB)
+		return take_sib(s, in);
+	if (rm == RM_DISP) {
+		if (mod == 0) {
+			in->rip_relative = s->mode == INSN_64;
+			return take_displacement(s, in, 4);
 		}
-		base = sib & FIELD_MASK;
-		no_base = mod == 0 && base == SIB_NO_BASE;
-	} else if (no_base) {
-		in->rip_relative = s->mode == INSN_64;
+		if (!(s->rex & REX_B))
+			set_segment(s, in, VSEG_SS);
 	}
-	if (no_base) {
-		set_segment(s, in, VSEG_DS);
-		return take_displacement(s, in, 4);
-	}
-	if (s->rex & REX_B)
-		base |= 8;
-	in->base = base;
-	set_segment(s, in, base == RSP || base == RBP ? VSEG_SS : VSEG_DS);
+	in->base = modrm_rm(s);
 	return take_displacement(s, in, mod == 2 ? 4 : mod);
 }
 
 static always_inline void set_size(const struct state *s, struct insn *in, unsigned flags)
 {
+	in->op_size = s->op_size;
 	if (flags & OP_BYTE)
 		in->op_size = 1;
-	else if (s->rex & REX_W)
+	else if ((flags & OP_D64) && s->mode == INSN_64 && s->op_size == 4)
 		in->op_size = 8;
-	else if (unlikely(s->op_size_prefix))
-		in->op_size = s->mode == INSN_16 ? 4 : 2;
-	else if (s->mode == INSN_16)
-		in->op_size = 2;
-	else
-		in->op_size = (flags & OP_D64) && s->mode == INSN_64 ? 8 : 4;
 }
 
-static unsigned immediate_size(const struct state *s, const struct insn *in, unsigned imm)
+static always_inline unsigned immediate_size(const struct state *s, const struct insn *in,
+					     unsigned imm)
 {
 	switch (imm) {
 	case IMM_8: return 1;
@@ -356,7 +352,7 @@ static unsigned immediate_size(const struct state *s, const struct insn *in, uns
 	}
 }
 
-static int take_immediate(struct state *s, struct insn *in, unsigned imm)
+static always_inline int take_immediate(struct state *s, struct insn *in, unsigned imm)
 {
 	unsigned n = immediate_size(s, in, imm);
 
@@ -372,16 +368,25 @@ static int take_immediate(struct state *s, struct insn *in, unsigned imm)
 	return 0;
 }
 
+/* One word at a time: the compiler does not merge four stores of bytes. */
 static always_inline struct insn_operand operand(unsigned kind, unsigned size, unsigned reg)
 {
-	return (struct insn_operand){ .kind = kind, .size = size, .reg = reg };
+	uint32_t word = kind | size << 8 | reg << 16;
+	struct insn_operand o;
+
+	_Static_assert(sizeof(o) == sizeof(word) && offsetof(struct insn_operand, kind) == 0 &&
+			       offsetof(struct insn_operand, size) == 1 &&
+			       offsetof(struct insn_operand, reg) == 2,
+		       "struct insn_operand is built as a word");
+	__builtin_memcpy(&o, &word, sizeof(o));
+	return o;
 }
 
 static always_inline struct insn_operand operand_reg(const struct state *s, unsigned reg,
 						     unsigned size)
 {
 	/* Without REX, byte registers 4 to 7 are AH, CH, DH and BH. */
-	if (size == 1 && reg >= RSP && reg <= RDI && !s->rex)
+	if (unlikely(size == 1) && reg >= RSP && reg <= RDI && !s->rex)
 		return (struct insn_operand){ OPERAND_REG, size, reg - RSP, true };
 	return operand(OPERAND_REG, size, reg);
 }
@@ -442,7 +447,7 @@ static void set_nop(const struct state *s, struct insn *in)
 /* The forms without ModRM. */
 static void set_operands_plain(const struct state *s, struct insn *in, unsigned form)
 {
-	unsigned low = (s->opcode & OPCODE_LOW_MASK) | (s->rex & REX_B ? 8 : 0);
+	unsigned low = (s->opcode & OPCODE_LOW_MASK) | (s->rex & REX_B) << 3;
 	struct insn_operand acc = operand(OPERAND_REG, in->op_size, RAX);
 	struct insn_operand imm = operand(OPERAND_IMM, in->op_size, INSN_NO_REG);
 	struct insn_operand mem = operand(OPERAND_MEM, in->op_size, INSN_NO_REG);
@@ -509,12 +514,13 @@ static always_inline int set_operands(const struct state *s, struct insn *in, un
 		return 0;
 	case FORM_R_CONTROL:
 	case FORM_CONTROL_R: return set_control(s, in, form);
-	default: set_operands_plain(s, in, form); return 0;
+	default: return 0;
 	}
 }
 
 /* The rules whose breach is #UD. */
-static int check_entry(const struct state *s, const struct insn *in, const struct opcode *e)
+static always_inline int check_entry(const struct state *s, const struct insn *in,
+				     const struct opcode *e)
 {
 	bool has_rm = e->form >= FORM_MODRM, is_mem = has_rm && modrm_mod(s) != MOD_REG;
 
@@ -527,7 +533,7 @@ static int check_entry(const struct state *s, const struct insn *in, const struc
 }
 
 /* The operations that know fewer sizes than the prefixes can say. */
-static void adjust_size(const struct state *s, struct insn *in)
+static always_inline void adjust_size(const struct state *s, struct insn *in)
 {
 	switch (in->op) {
 	case INSN_IN:
@@ -540,51 +546,170 @@ static void adjust_size(const struct state *s, struct insn *in)
 	}
 }
 
-static always_inline int decode(struct state *s, struct insn *in)
+/* The entries and prefixes that can be #UD, or change sizes. */
+static always_inline bool is_unusual(const struct insn *in, const struct opcode *e)
 {
-	struct opcode e;
-	int r = take_opcode(s, in);
+	return in->prefixes || (e->flags & (OP_NO64 | OP_MEM | OP_REG | OP_FEW_SIZES));
+}
 
-	if (unlikely(r) || unlikely(r = take_entry(s, in, &e)))
-		return r;
-	if (unlikely(e.form == FORM_INVALID || in->prefixes ||
-		     (e.flags & (OP_NO64 | OP_MEM | OP_REG)))) {
-		r = check_entry(s, in, &e);
+static always_inline int decode_plain(struct state *s, struct insn *in, const struct opcode *e)
+{
+	if (unlikely(is_unusual(in, e) || e->form == FORM_INVALID)) {
+		int r = check_entry(s, in, e);
+
 		if (r)
 			return r;
 	}
-	in->op = e.op;
-	set_size(s, in, e.flags);
-	if (e.form >= FORM_MODRM && modrm_mod(s) != MOD_REG) {
+	set_size(s, in, e->flags);
+	in->op = e->op;
+	if (e->form == FORM_NONE && e->imm == IMM_NONE)
+		return 0;
+	if (e->flags & OP_FEW_SIZES)
+		adjust_size(s, in);
+	if (e->imm != IMM_NONE) {
+		int r = take_immediate(s, in, e->imm);
+
+		if (r)
+			return r;
+	}
+	set_operands_plain(s, in, e->form);
+	return 0;
+}
+
+static always_inline int decode_modrm(struct state *s, struct insn *in, const struct opcode *e)
+{
+	struct opcode changed;
+	int r = take_modrm(s, in, &e, &changed);
+
+	if (unlikely(r))
+		return r;
+	set_size(s, in, e->flags);
+	in->op = e->op;
+	if (unlikely(is_unusual(in, e) || e->form <= FORM_INVALID)) {
+		r = check_entry(s, in, e);
+		if (r)
+			return r;
+		if (e->flags & OP_FEW_SIZES)
+			adjust_size(s, in);
+	}
+	if (likely(modrm_mod(s) != MOD_REG)) {
 		r = in->addr_size == 2 ? take_memory_16(s, in) : take_memory(s, in);
 		if (unlikely(r))
 			return r;
 	}
-	if (e.imm != IMM_NONE) {
-		r = take_immediate(s, in, e.imm);
-		if (unlikely(r))
+	if (e->imm != IMM_NONE) {
+		r = take_immediate(s, in, e->imm);
+		if (r)
 			return r;
 	}
-	if (unlikely(e.flags & OP_FEW_SIZES))
-		adjust_size(s, in);
-	return set_operands(s, in, e.form);
+	return set_operands(s, in, e->form);
 }
 
-int insn_decode(const uint8_t *bytes, unsigned n, enum insn_mode mode, struct insn *out)
+static always_inline int decode(struct state *s, struct insn *in)
+{
+	int r = take_opcode(s, in);
+
+	if (unlikely(r))
+		return r;
+
+	const struct opcode *e = &opcode_map[s->opcode];
+
+	if (e->form == FORM_TWO_BYTE) {
+		if (unlikely(!have(s, 1)))
+			return -EAGAIN;
+		s->opcode = *s->at++;
+		e = &opcode_map_0f[s->opcode];
+	}
+	return e->form < FORM_MODRM ? decode_plain(s, in, e) : decode_modrm(s, in, e);
+}
+
+static __attribute__((noinline)) int decode_general(const uint8_t *bytes, unsigned n,
+						    enum insn_mode mode, struct insn *out)
 {
 	struct state s = {
 		.at = bytes,
 		.end = bytes + MIN(n, (unsigned)INSN_MAX),
 		.mode = mode,
 		.override = NO_OVERRIDE,
+		.op_size = mode == INSN_16 ? 2 : 4,
 	};
-
-	*out = (struct insn){ .addr_size = mode, .base = INSN_NO_REG, .index = INSN_NO_REG };
-
 	int r = decode(&s, out);
 
 	if (unlikely(r))
 		return r == -EAGAIN && n >= INSN_MAX ? -EINVAL : r;
 	out->len = s.at - bytes;
 	return 0;
+}
+
+/* CPUID, RDMSR, HLT …: all of the instruction is its opcode, and nothing stands before it. */
+static always_inline bool decode_bare(const struct opcode *e, unsigned len, enum insn_mode mode,
+				      struct insn *out)
+{
+	if (e->form != FORM_NONE || e->imm != IMM_NONE || e->flags)
+		return false;
+	out->len = len;
+	out->op = e->op;
+	out->op_size = mode == INSN_16 ? 2 : 4;
+	return true;
+}
+
+/*
+ * MOV and its kin between a register and [base + displacement], at most with a REX: what drivers
+ * touch device memory with. The general way takes twice as long.
+ */
+static always_inline bool decode_simple(const uint8_t *bytes, unsigned rex, struct insn *out)
+{
+	struct state s = { .at = bytes + (rex != 0), .rex = rex };
+	const struct opcode *e = &opcode_map[*s.at++];
+	unsigned size = e->flags & OP_BYTE ? 1 : rex & REX_W ? 8 : 4;
+
+	s.modrm = *s.at++;
+
+	unsigned mod = modrm_mod(&s), rm = s.modrm & FIELD_MASK;
+
+	if ((e->form != FORM_RM_R && e->form != FORM_R_RM) || mod == MOD_REG || rm == RM_SIB ||
+	    rm == RM_DISP)
+		return false;
+	if (mod == 1)
+		out->disp = (int8_t)*s.at++;
+	else if (mod == 2)
+		out->disp = read_signed(s.at, 4), s.at += 4;
+
+	struct insn_operand reg = operand_reg(&s, modrm_reg(&s), size);
+	struct insn_operand mem = operand(OPERAND_MEM, size, INSN_NO_REG);
+
+	out->dst = e->form == FORM_RM_R ? mem : reg;
+	out->src = e->form == FORM_RM_R ? reg : mem;
+	out->base = modrm_rm(&s);
+	out->seg = VSEG_DS;
+	out->op = e->op;
+	out->op_size = size;
+	out->len = s.at - bytes;
+	return true;
+}
+
+/* The cases that nearly all exits are. False: it is none of them, and *out is untouched. */
+static always_inline bool decode_usual(const uint8_t *bytes, enum insn_mode mode, struct insn *out)
+{
+	const struct opcode *e = &opcode_map[bytes[0]];
+
+	if ((bytes[0] & REX_MASK) == REX && mode == INSN_64)
+		return decode_simple(bytes, bytes[0], out);
+	switch (e->form) {
+	case FORM_TWO_BYTE: return decode_bare(&opcode_map_0f[bytes[1]], 2, mode, out);
+	case FORM_NONE: return decode_bare(e, 1, mode, out);
+	case FORM_RM_R:
+	case FORM_R_RM: return mode != INSN_16 && decode_simple(bytes, 0, out);
+	default: return false;
+	}
+}
+
+int insn_decode(const uint8_t *bytes, unsigned n, enum insn_mode mode, struct insn *out)
+{
+	enum { USUAL_MAX = 7 }; /* REX, opcode, ModRM and displacement */
+
+	*out = (struct insn){ .addr_size = mode, .base = INSN_NO_REG, .index = INSN_NO_REG };
+	if (likely(n >= USUAL_MAX) && decode_usual(bytes, mode, out))
+		return 0;
+	return decode_general(bytes, n, mode, out);
 }

@@ -7,7 +7,7 @@
 
 /* clang-format off */
 #define E(op, form, imm, flags) { INSN_##op, FORM_##form, IMM_##imm, flags }
-#define G(group, imm, flags)    { GROUP_##group, FORM_MODRM, IMM_##imm, OP_GROUP | (flags) }
+#define G(group) { GROUP_##group, FORM_MODRM, IMM_NONE, OP_GROUP }
 
 #define BAD          { INSN_OTHER, FORM_INVALID, IMM_NONE, 0 }
 #define PREFIX       { INSN_OTHER, FORM_PREFIX, IMM_NONE, 0 }
@@ -43,7 +43,7 @@ const struct opcode opcode_map[256] = {
 	/* 68 */ E(PUSH, I, Z, OP_D64), E(OTHER, RM, Z, 0), E(PUSH, I, 8, OP_D64), OTHER_RM_I8,
 	/* 6C */ STRING(INS, OP_FEW_SIZES), STRING(OUTS, OP_FEW_SIZES),
 	/* 70 */ X16(E(OTHER, NONE, 8, 0)),
-	/* 80 */ G(1, Z, OP_BYTE), G(1, Z, 0), G(1, Z, OP_BYTE | OP_NO64), G(1, 8, 0),
+	/* 80 */ G(1_BYTE), G(1_FULL), G(1_ALIAS), G(1_IMM8),
 	/* 84 */ E(TEST, RM_R, NONE, OP_BYTE), E(TEST, RM_R, NONE, 0),
 	/* 86 */ E(XCHG, RM_R, NONE, OP_BYTE | OP_LOCK), E(XCHG, RM_R, NONE, OP_LOCK),
 	/* 88 */ E(MOV, RM_R, NONE, OP_BYTE), E(MOV, RM_R, NONE, 0),
@@ -58,7 +58,7 @@ const struct opcode opcode_map[256] = {
 	/* AA */ STRING(STOS, 0), STRING(LODS, 0), STRING(SCAS, 0),
 	/* B0 */ X8(E(MOV, Z_I, V, OP_BYTE)), X8(E(MOV, Z_I, V, 0)),
 	/* C0 */ X2(OTHER_RM_I8), E(OTHER, NONE, 16, 0), NONE, X2(E(OTHER, VEX, NONE, OP_MEM)),
-	/* C6 */ G(11, Z, OP_BYTE), G(11, Z, 0),
+	/* C6 */ G(11_BYTE), G(11_FULL),
 	/* C8 */ E(OTHER, NONE, 16_8, 0), NONE, E(OTHER, NONE, 16, 0), NONE,
 	/* CC */ NONE, E(OTHER, NONE, 8, 0), NONE_NO64, NONE,
 	/* D0 */ X4(OTHER_RM), X2(E(OTHER, NONE, 8, OP_NO64)), NONE_NO64, NONE,
@@ -69,12 +69,12 @@ const struct opcode opcode_map[256] = {
 	/* EC */ E(IN, A_DX, NONE, OP_BYTE), E(IN, A_DX, NONE, OP_FEW_SIZES),
 	/* EE */ E(OUT, DX_A, NONE, OP_BYTE), E(OUT, DX_A, NONE, OP_FEW_SIZES),
 	/* F0 */ PREFIX, NONE, X2(PREFIX), E(HLT, NONE, NONE, 0), NONE,
-	/* F6 */ G(3, NONE, OP_BYTE), G(3, NONE, 0),
-	/* F8 */ X4(NONE), X2(NONE), G(4, NONE, OP_BYTE), G(5, NONE, 0),
+	/* F6 */ G(3_BYTE), G(3_FULL),
+	/* F8 */ X4(NONE), X2(NONE), G(4), G(5),
 };
 
 const struct opcode opcode_map_0f[256] = {
-	/* 00 */ G(6, NONE, 0), E(OTHER, 0F01, NONE, 0), X2(OTHER_RM),
+	/* 00 */ G(6), E(OTHER, 0F01, NONE, 0), X2(OTHER_RM),
 	/* 04 */ BAD, NONE, E(CLTS, NONE, NONE, 0), NONE,
 	/* 08 */ E(INVD, NONE, NONE, 0), E(WBINVD, NONE, NONE, 0), BAD, NONE,
 	/* 0C */ BAD, OTHER_RM, NONE, OTHER_RM_I8,
@@ -98,29 +98,39 @@ const struct opcode opcode_map_0f[256] = {
 	/* B0 */ E(CMPXCHG, RM_R, NONE, OP_BYTE | OP_LOCK), E(CMPXCHG, RM_R, NONE, OP_LOCK),
 	/* B2 */ OTHER_MEM, E(BTR, RM_R, NONE, OP_LOCK), X2(OTHER_MEM),
 	/* B6 */ E(MOVZX, R_RM8, NONE, 0), E(MOVZX, R_RM16, NONE, 0),
-	/* B8 */ X2(OTHER_RM), G(8, 8, 0), E(BTC, RM_R, NONE, OP_LOCK), X2(OTHER_RM),
+	/* B8 */ X2(OTHER_RM), G(8), E(BTC, RM_R, NONE, OP_LOCK), X2(OTHER_RM),
 	/* BE */ E(MOVSX, R_RM8, NONE, 0), E(MOVSX, R_RM16, NONE, 0),
 	/* C0 */ E(XADD, RM_R, NONE, OP_BYTE | OP_LOCK), E(XADD, RM_R, NONE, OP_LOCK),
 	/* C2 */ OTHER_RM_I8, E(MOV, RM_R, NONE, OP_MEM | OP_FEW_SIZES), X2(OTHER_RM_I8), OTHER_RM_I8,
-	/* C7 */ G(9, NONE, 0), X8(NONE),
+	/* C7 */ G(9), X8(NONE),
 	/* D0 */ X16(OTHER_RM),
 	/* E0 */ X16(OTHER_RM),
 	/* F0 */ X16(OTHER_RM),
 };
 
+/* ADD and its kin with an immediate. */
+#define GROUP_ALU(imm, flags)                                                                      \
+	E(ADD, RM_I, imm, OP_LOCK | (flags)), E(OR, RM_I, imm, OP_LOCK | (flags)),                 \
+	E(ADC, RM_I, imm, OP_LOCK | (flags)), E(SBB, RM_I, imm, OP_LOCK | (flags)),                \
+	E(AND, RM_I, imm, OP_LOCK | (flags)), E(SUB, RM_I, imm, OP_LOCK | (flags)),                \
+	E(XOR, RM_I, imm, OP_LOCK | (flags)), E(CMP, RM_I, imm, flags)
+#define GROUP_UNARY(flags)                                                                         \
+	X2(E(TEST, RM_I, Z, flags)), E(NOT, RM, NONE, OP_LOCK | (flags)),                          \
+	E(NEG, RM, NONE, OP_LOCK | (flags)), X4(E(OTHER, RM, NONE, flags))
+/* /7 with a register: XABORT and XBEGIN, whose offset is as wide as a MOV's immediate. */
+#define GROUP_MOV(flags)                                                                           \
+	E(MOV, RM_I, Z, flags), X4(BAD), X2(BAD), E(OTHER, RM, Z, OP_REG | (flags))
+
 const struct opcode opcode_groups[OPCODE_GROUPS][8] = {
-	[GROUP_1] = {
-		E(ADD, RM_I, NONE, OP_LOCK), E(OR, RM_I, NONE, OP_LOCK),
-		E(ADC, RM_I, NONE, OP_LOCK), E(SBB, RM_I, NONE, OP_LOCK),
-		E(AND, RM_I, NONE, OP_LOCK), E(SUB, RM_I, NONE, OP_LOCK),
-		E(XOR, RM_I, NONE, OP_LOCK), E(CMP, RM_I, NONE, 0),
-	},
-	[GROUP_3] = {
-		X2(E(TEST, RM_I, Z, 0)), E(NOT, RM, NONE, OP_LOCK), E(NEG, RM, NONE, OP_LOCK),
-		X4(OTHER_RM),
-	},
+	[GROUP_1_BYTE] = { GROUP_ALU(Z, OP_BYTE) },
+	[GROUP_1_FULL] = { GROUP_ALU(Z, 0) },
+	[GROUP_1_ALIAS] = { GROUP_ALU(Z, OP_BYTE | OP_NO64) },
+	[GROUP_1_IMM8] = { GROUP_ALU(8, 0) },
+	[GROUP_3_BYTE] = { GROUP_UNARY(OP_BYTE) },
+	[GROUP_3_FULL] = { GROUP_UNARY(0) },
 	[GROUP_4] = {
-		E(INC, RM, NONE, OP_LOCK), E(DEC, RM, NONE, OP_LOCK), X4(BAD), X2(BAD),
+		E(INC, RM, NONE, OP_LOCK | OP_BYTE), E(DEC, RM, NONE, OP_LOCK | OP_BYTE),
+		X4(BAD), X2(BAD),
 	},
 	[GROUP_5] = {
 		E(INC, RM, NONE, OP_LOCK), E(DEC, RM, NONE, OP_LOCK), OTHER_RM, OTHER_MEM,
@@ -128,17 +138,15 @@ const struct opcode opcode_groups[OPCODE_GROUPS][8] = {
 	},
 	[GROUP_6] = { X4(OTHER_RM), X2(OTHER_RM), X2(BAD) },
 	[GROUP_8] = {
-		X4(BAD), E(BT, RM_I, NONE, 0), E(BTS, RM_I, NONE, OP_LOCK),
-		E(BTR, RM_I, NONE, OP_LOCK), E(BTC, RM_I, NONE, OP_LOCK),
+		X4(BAD), E(BT, RM_I, 8, 0), E(BTS, RM_I, 8, OP_LOCK),
+		E(BTR, RM_I, 8, OP_LOCK), E(BTC, RM_I, 8, OP_LOCK),
 	},
 	[GROUP_9] = {
 		BAD, E(OTHER, RM, NONE, OP_MEM | OP_LOCK), BAD, X2(OTHER_MEM), OTHER_MEM,
 		X2(OTHER_RM),
 	},
-	/* /7 with a register: XABORT and XBEGIN, whose offset is as wide as a MOV's immediate. */
-	[GROUP_11] = {
-		E(MOV, RM_I, NONE, 0), X4(BAD), X2(BAD), E(OTHER, RM, NONE, OP_REG),
-	},
+	[GROUP_11_BYTE] = { GROUP_MOV(OP_BYTE) },
+	[GROUP_11_FULL] = { GROUP_MOV(0) },
 };
 /* clang-format on */
 

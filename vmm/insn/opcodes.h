@@ -74,14 +74,19 @@ struct opcode {
 };
 
 enum opcode_group {
-	GROUP_1,  /* 80-83 */
-	GROUP_3,  /* F6, F7 */
-	GROUP_4,  /* FE */
-	GROUP_5,  /* FF */
-	GROUP_6,  /* 0F 00 */
-	GROUP_8,  /* 0F BA */
-	GROUP_9,  /* 0F C7 */
-	GROUP_11, /* C6, C7 */
+	GROUP_1_BYTE,  /* 80 */
+	GROUP_1_FULL,  /* 81 */
+	GROUP_1_ALIAS, /* 82 */
+	GROUP_1_IMM8,  /* 83 */
+	GROUP_3_BYTE,  /* F6 */
+	GROUP_3_FULL,  /* F7 */
+	GROUP_4,       /* FE */
+	GROUP_5,       /* FF */
+	GROUP_6,       /* 0F 00 */
+	GROUP_8,       /* 0F BA */
+	GROUP_9,       /* 0F C7 */
+	GROUP_11_BYTE, /* C6 */
+	GROUP_11_FULL, /* C7 */
 	OPCODE_GROUPS
 };
 
