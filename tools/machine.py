@@ -201,6 +201,8 @@ def qemu_command(machine, image, serial):
     if machine.firmware:
         command += ["-bios", machine.firmware]
     command += serial + machine.extra
+    if machine.boot == "disk":
+        return command  # `extra` says which
     if image:
         return command + ["-cdrom", image]
     first, *others = machine.modules if machine.direct else [

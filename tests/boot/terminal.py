@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""`make run` as a person uses it: a terminal, a prompt, line editing, Ctrl-C, and the way out."""
+import os
+import pty
+import re
+import select
+import signal
+import termios
+import time
+
+import machine
+from boot_box import Failure
+
+PROMPT = rb"[#$] (\x1b\[[0-9;?]*[A-Za-z])*$"
+
+
+class Typist:
+    """Starts tools/run on a new terminal, and types."""
+
+    def __init__(self, settings, limit):
+        self.deadline = time.monotonic() + limit
+        self.seen = b""
+        self.quiet = time.monotonic()
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.environ.update(settings, TERM="xterm")
+            for name in ("KERNEL", "INITRD", "CMDLINE", "COUNT", "DIRECT", "BOOT"):
+                os.environ.pop(name, None)
+            os.execv(os.path.join(machine.TOP, "tools", "run"), ["run"])
+        self.cooked = termios.tcgetattr(self.fd)
+
+    def read(self):
+        """Takes what there is; False at the end."""
+        if select.select([self.fd], [], [], 0.2)[0]:
+            try:
+                data = os.read(self.fd, 65536)
+            except OSError:
+                return False
+            self.seen += data
+            self.quiet = time.monotonic()
+        if time.monotonic() > self.deadline:
+            raise Failure("too slow; the terminal's last: %s" % self.tail())
+        return True
+
+    def until(self, pattern, since=0, settle=0.0):
+        while not (re.search(pattern, self.seen[since:]) and
+                   time.monotonic() - self.quiet >= settle):
+            if not self.read():
+                raise Failure("ended before %s; the terminal's last: %s" % (pattern, self.tail()))
+
+    def type(self, text):
+        since = len(self.seen)
+        os.write(self.fd, text)
+        return since
+
+    def end(self):
+        """The exit status, once it ended by itself."""
+        while self.read():
+            pass
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+    def kill(self):
+        try:
+            os.kill(self.pid, signal.SIGTERM)
+            os.waitpid(self.pid, 0)
+        except (ProcessLookupError, ChildProcessError):
+            pass
+        os.close(self.fd)
+
+    def tail(self):
+        return self.seen[-1500:].decode("utf-8", "replace")
+
+
+def with_typist(emulator, limit, script):
+    typist = Typist({"EMU": emulator, "ACCEL": "tcg" if emulator == "qemu" else ""}, limit)
+    try:
+        script(typist)
+    finally:
+        typist.kill()
+
+
+def test_shell(_, emulator):
+    def script(typist):
+        typist.until(PROMPT, settle=1.5)
+        since = typist.type(b"echo wrong\b\b\b\b\bOK-$((40+2))\r")
+        typist.until(rb"\nOK-42", since)
+        typist.until(PROMPT, since, settle=0.5)
+        since = typist.type(b"sleep 500\r")
+        time.sleep(2)
+        typist.type(b"\x03")
+        typist.until(PROMPT, since + 11, settle=0.5)
+        # A Ctrl-A for the guest is typed twice: the shell takes it to the line's start.
+        since = typist.type(b"cho -$((1+1))\x01\x01e\r")
+        typist.until(rb"\n-2", since)
+        typist.type(b"poweroff -f\r")
+        status = typist.end()
+        if status != 0:
+            raise Failure("status %d after power-off: %s" % (status, typist.tail()))
+
+    with_typist(emulator, 300, script)
+
+
+def test_leave(_, emulator):
+    """Ctrl-A x, while the guest is busy; the terminal is as before."""
+    def script(typist):
+        typist.until(rb"Linux version|Booting")
+        typist.type(b"\x01x")
+        status = typist.end()
+        if status != 0:
+            raise Failure("status %d after leaving: %s" % (status, typist.tail()))
+
+    with_typist(emulator, 120, script)
+
+
+test_shell.seconds = 40
+test_leave.seconds = 10
