@@ -128,13 +128,15 @@ static void send_shorthand(struct vcpu *v, const struct apic_message *m, uint32_
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
 		bool self = vm->vcpus[i] == v;
 
-		if (shorthand == APIC_ICR_SELF ? self : !self || shorthand == APIC_ICR_ALL)
-			if (vlapic_enabled(vm->vcpus[i]))
-				message_take(vm->vcpus[i], m);
+		if (self ? shorthand == APIC_ICR_OTHERS : shorthand == APIC_ICR_SELF)
+			continue;
+		if (vlapic_enabled(vm->vcpus[i]))
+			message_take(vm->vcpus[i], m);
 	}
 }
 
-void vlapic_send(struct vcpu *v, uint32_t icr_low, uint32_t dest)
+/* Any message but a fixed one to oneself. */
+static __attribute__((noinline)) void send_message(struct vcpu *v, uint32_t icr_low, uint32_t dest)
 {
 	uint32_t shorthand = icr_low & APIC_ICR_SHORTHAND;
 	struct apic_message m = {
@@ -148,14 +150,19 @@ void vlapic_send(struct vcpu *v, uint32_t icr_low, uint32_t dest)
 	/* The trigger mode means something only here: an INIT that is taken back does nothing. */
 	if (m.mode == APIC_MODE_INIT && icr_low & APIC_ICR_LEVEL && !(icr_low & APIC_ICR_ASSERT))
 		return;
-	if (shorthand == APIC_ICR_SELF && m.mode == APIC_MODE_FIXED) {
-		vlapic_send_self(v, m.vector);
-		return;
-	}
 	if (m.mode <= APIC_MODE_LOWEST && m.vector < APIC_FIRST_VECTOR)
 		vlapic_error(v, APIC_ESR_SEND_VECTOR);
 	if (shorthand)
 		send_shorthand(v, &m, shorthand);
 	else
 		vlapic_deliver(v->vm, &m);
+}
+
+void vlapic_send(struct vcpu *v, uint32_t icr_low, uint32_t dest)
+{
+	/* APIC_MODE_FIXED is 0. */
+	if ((icr_low & (APIC_ICR_SHORTHAND | APIC_ICR_MODE)) == APIC_ICR_SELF)
+		vlapic_send_self(v, icr_low & APIC_ICR_VECTOR);
+	else
+		send_message(v, icr_low, dest);
 }

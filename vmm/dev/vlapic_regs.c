@@ -106,11 +106,23 @@ static void svr_write(struct vcpu *v, uint32_t value)
 		lvt_write(v, reg, vlapic_get(v, reg));
 }
 
+static void icr_write(struct vcpu *v, uint32_t low, uint32_t dest)
+{
+	/* Messages arrive at once: the delivery status is always idle. */
+	low &= ~(uint32_t)APIC_ICR_PENDING;
+	vlapic_set(v, APIC_ICR_LOW, low);
+	vlapic_send(v, low, dest);
+}
+
 /* value has been checked against the register's rule. */
 static void reg_write(struct vcpu *v, unsigned reg, uint32_t value)
 {
+	/* The most frequent by far comes first. */
+	if (likely(reg == APIC_EOI)) {
+		vlapic_eoi(v);
+		return;
+	}
 	switch (reg) {
-	case APIC_EOI: vlapic_eoi(v); break;
 	case APIC_TPR:
 		vlapic_set(v, APIC_TPR, value);
 		if (v->lapic.irr_words)
@@ -118,9 +130,7 @@ static void reg_write(struct vcpu *v, unsigned reg, uint32_t value)
 		break;
 	case APIC_SELF_IPI: vlapic_send_self(v, value); break;
 	case APIC_ICR_LOW:
-		value &= ~(uint32_t)APIC_ICR_PENDING;
-		vlapic_set(v, APIC_ICR_LOW, value);
-		vlapic_send(v, value, vlapic_get(v, APIC_ICR_HIGH) >> APIC_ID_SHIFT);
+		icr_write(v, value, vlapic_get(v, APIC_ICR_HIGH) >> APIC_ID_SHIFT);
 		break;
 	case APIC_INITIAL_COUNT: vlapic_timer_write_count(v, value); break;
 	case APIC_LDR:
@@ -176,14 +186,12 @@ static int x2apic_write(struct vcpu *v, unsigned reg, uint64_t value)
 	rule = &rules[reg / APIC_REG_STRIDE];
 	if (unlikely(!(rule->access & WRITE_X2)))
 		return -EINVAL;
+	/* The ICR is the one register of 64 bits: the destination is its upper half. */
 	if (reg == APIC_ICR_LOW) {
-		uint32_t low = value & ~(uint32_t)APIC_ICR_PENDING;
-
-		if ((uint32_t)value & ~ICR_BITS)
+		if ((uint32_t)value & ~rule->bits)
 			return -EINVAL;
-		vlapic_set(v, APIC_ICR_LOW, low);
 		vlapic_set(v, APIC_ICR_HIGH, value >> 32);
-		vlapic_send(v, low, value >> 32);
+		icr_write(v, value, value >> 32);
 		return 0;
 	}
 	if (unlikely(value & ~(uint64_t)rule->bits))
@@ -224,7 +232,7 @@ static bool mode_change_legal(uint64_t from, uint64_t to)
 	return from == APIC_BASE_ENABLE || to != mode;
 }
 
-static int base_write(struct vcpu *v, uint64_t value)
+static __attribute__((noinline)) int base_write(struct vcpu *v, uint64_t value)
 {
 	uint64_t flags = APIC_BASE_BSP | APIC_BASE_X2APIC | APIC_BASE_ENABLE;
 	uint64_t changed = v->lapic.base_msr ^ value;
@@ -261,13 +269,14 @@ int vlapic_msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 
 int vlapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-	switch (msr) {
-	case MSR_X2APIC_BASE ... MSR_X2APIC_LAST:
+	if (likely(msr >= MSR_X2APIC_BASE && msr <= MSR_X2APIC_LAST))
 		return x2apic_write(v, (msr - MSR_X2APIC_BASE) * APIC_REG_STRIDE, value);
-	case MSR_TSC_DEADLINE: vlapic_timer_write_deadline(v, value); return 0;
-	case MSR_APIC_BASE: return base_write(v, value);
-	default: return -EINVAL;
-	}
+	if (msr == MSR_APIC_BASE)
+		return base_write(v, value);
+	if (msr != MSR_TSC_DEADLINE)
+		return -EINVAL;
+	vlapic_timer_write_deadline(v, value);
+	return 0;
 }
 
 uint64_t vlapic_base(const struct vcpu *v)
