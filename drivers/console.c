@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* The list of consoles: writing to all of them, and where their input goes. */
+#include "drivers/console.h"
+
+#include "core/log.h"
+#include "lib/errno.h"
+#include "lib/ring.h"
+
+enum { TYPED_AHEAD = 256 };
+
+static struct {
+	struct console consoles[CONSOLES];
+	unsigned count;
+	void (*input)(void *arg, uint8_t byte);
+	void *input_arg;
+	struct ring ahead; /* typed while nobody listened; what is too much is dropped */
+	uint8_t ahead_bytes[TYPED_AHEAD];
+} list = { .ahead = { .bytes = list.ahead_bytes, .size = TYPED_AHEAD } };
+
+static void log_to(void *ctx, const char *text, size_t n)
+{
+	const struct console *c = ctx;
+
+	c->ops->write(c->device, text, n);
+}
+
+static void log_in_panic(void *ctx, const char *text, size_t n)
+{
+	const struct console *c = ctx;
+
+	c->ops->panic_write(c->device, text, n);
+}
+
+int console_add(const struct console *c)
+{
+	struct console *mine = &list.consoles[list.count];
+	struct log_console sink = {
+		.name = c->name,
+		.write = log_to,
+		.panic_write = log_in_panic,
+		.ctx = mine,
+	};
+	int err;
+
+	if (list.count == CONSOLES)
+		return -ENOSPC;
+	*mine = *c;
+	err = log_add_console(&sink);
+	if (err)
+		return err;
+	list.count++;
+	return 0;
+}
+
+void console_write(const void *bytes, size_t n)
+{
+	for (unsigned i = 0; i < list.count; i++)
+		list.consoles[i].ops->write(list.consoles[i].device, bytes, n);
+}
+
+void console_putc(uint8_t byte)
+{
+	for (unsigned i = 0; i < list.count; i++)
+		list.consoles[i].ops->putc(list.consoles[i].device, byte);
+}
+
+void console_flush(void)
+{
+	for (unsigned i = 0; i < list.count; i++)
+		list.consoles[i].ops->flush(list.consoles[i].device);
+}
+
+void console_set_input(void (*input)(void *arg, uint8_t byte), void *arg)
+{
+	uint8_t byte;
+
+	/* Interrupts are off, so console_receive() does not come in between. */
+	list.input = input;
+	list.input_arg = arg;
+	while (input && ring_get(&list.ahead, &byte))
+		input(arg, byte);
+}
+
+void console_receive(uint8_t byte)
+{
+	if (list.input)
+		list.input(list.input_arg, byte);
+	else
+		(void)ring_put(&list.ahead, byte);
+}
