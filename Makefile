@@ -19,6 +19,7 @@ export ACCEL KERNEL INITRD CMDLINE CPUS MEM MACHINE_MEM PLINTH COUNT DIRECT BOOT
 PURPOSES := build
 PURPOSES += $(if $(filter run iso gdb linux memtest,$(GOALS)),run $(EMU))
 PURPOSES += $(if $(filter gdb,$(GOALS)),gdb)
+PURPOSES += $(if $(filter iso test,$(GOALS)),iso)
 PURPOSES += $(if $(filter test bench guests,$(GOALS)),run qemu bochs test)
 PURPOSES += $(if $(filter format,$(GOALS)),test)
 ifneq ($(filter-out clean help,$(GOALS)),)
@@ -130,9 +131,9 @@ iso: $(NEEDS) ## make build/plinth.iso: boots from CD and USB stick, BIOS and UE
 	$(Q)tools/run --iso $(B)/plinth.iso
 gdb: $(NEEDS) ## QEMU stopped at Plinth's entry, gdb attached
 	@tools/run --gdb
-test: all generated guests $(B)/initrd.cpio.gz ## every test (T=name: only those that have it in their name)
+test: all generated guests linux memtest $(B)/initrd.cpio.gz ## every test (T=name: only those that have it in their name)
 	@tests/run $(T)
-bench: all guests ## what an exit costs, in instructions, on both emulators; checked against budgets
+bench: all guests linux $(B)/initrd.cpio.gz ## what an exit costs, in instructions, on both emulators; checked against budgets
 	@tools/bench
 format: ## apply .clang-format to all sources
 	$(Q)find $(TOPICS) tests guests tools -name '*.[ch]' | xargs clang-format -i
