@@ -57,6 +57,8 @@ enum vreg {
 	VREG_NMI_BLOCKED, /* 0 or 1 */
 	VREG_TPR,	  /* CR8's view of it: 0-15; the hardware's copy, which a guest moves without an exit */
 	VREG_DEBUGCTL,
+	VREG_TSC_AUX,	    /* what RDTSCP and RDPID give */
+	VREG_TPR_THRESHOLD, /* EXIT_TPR when CR8 falls below it; 0: never */
 	VREGS
 };
 
@@ -153,6 +155,7 @@ struct vm_exit {
 	uint8_t kind;	     /* enum vm_exit_kind */
 	uint8_t insn_len;    /* 0: the hardware does not tell */
 	uint8_t bytes_n;     /* how many instruction bytes the hardware gave */
+	uint8_t shadow;	     /* 0, SHADOW_STI, SHADOW_MOV_SS: in which shadow the guest was */
 	uint8_t bytes[15];
 	struct vm_event delivering; /* what was being delivered when the exit came: to be injected again */
 	union {
@@ -189,7 +192,8 @@ struct virt_vcpu {
 	uint64_t exits;
 };
 
-enum virt_window { WINDOW_NONE = 0, WINDOW_INTERRUPT = 1, WINDOW_NMI = 2 };
+/* WINDOW_TPR: exit when the guest lowers TPR (CR8), so that what it held back can go. */
+enum virt_window { WINDOW_NONE = 0, WINDOW_INTERRUPT = 1, WINDOW_NMI = 2, WINDOW_TPR = 4 };
 
 /* How an MSR or port access is treated. */
 enum virt_pass { PASS_NONE = 0, PASS_READ = 1, PASS_WRITE = 2, PASS_BOTH = 3 };
