@@ -47,9 +47,10 @@ void timer_cancel(struct timer *t)
 
 void timer_arm_tsc(struct timer *t, uint64_t when_tsc)
 {
-	struct list *at = armed.next;
+	struct list *at;
 
 	timer_cancel(t);
+	at = armed.next;
 	while (at != &armed && container_of(at, struct timer, link)->when <= when_tsc)
 		at = at->next;
 	t->when = when_tsc;

@@ -27,7 +27,9 @@ void fake_vm_plug(struct fake_vm *f, const struct dev_class *class)
 {
 	for (const struct dev_ports *p = class->ports; p && p->size; p++)
 		assert(!bus_register(&f->vm.pio, p->base, p->size, p->name, p->access, NULL));
+	lock_take(&f->vm.lock);
 	assert(!class->init(&f->vm));
+	lock_drop(&f->vm.lock);
 }
 
 uint32_t fake_in(struct fake_vm *f, uint16_t port, unsigned size)

@@ -17,7 +17,8 @@ struct dev_class {
 	/* Claimed before init(), given back after fini(); NULL: none, or the device claims itself.
 	 */
 	const struct dev_ports *ports;
-	/* Claims what depends on the config, sets the power-on state. 0 or a negative errno. */
+	/* Claims what depends on the config, sets the power-on state. 0 or a negative errno.
+	 * Caller holds vm->lock. */
 	int (*init)(struct vm *vm);
 	/* The machine's reset line. Caller holds vm->lock. */
 	void (*reset)(struct vm *vm);
@@ -28,7 +29,7 @@ struct dev_class {
 /* THE list, in the order of creation; ends with NULL. devices.c */
 extern const struct dev_class *const devices[];
 
-/* Creates all, or none: a negative errno. */
+/* Creates all, or none: a negative errno. vm->lock is not held. */
 must_check int devices_init(struct vm *vm);
 /* Caller holds vm->lock. */
 void devices_reset(struct vm *vm);

@@ -44,7 +44,9 @@ int devices_init(struct vm *vm)
 		error = ports_claim(vm, (*d)->ports);
 		if (error)
 			goto err_devices;
+		lock_take(&vm->lock);
 		error = (*d)->init(vm);
+		lock_drop(&vm->lock);
 		if (error)
 			goto err_ports;
 	}
@@ -70,19 +72,4 @@ void devices_fini(struct vm *vm)
 {
 	for (unsigned i = ARRAY_SIZE(devices) - 1; i-- > 0;)
 		device_fini(vm, devices[i]);
-}
-
-void device_split(struct vm *vm, void *dev, struct bus_access *a, bus_access_fn *byte_access)
-{
-	uint64_t value = 0;
-
-	for (unsigned i = 0; i < a->size; i++) {
-		struct bus_access byte = { .offset = a->offset + i, .size = 1, .write = a->write };
-
-		byte.value = a->write ? (uint8_t)(a->value >> 8 * i) : UINT64_MAX;
-		byte_access(vm, dev, &byte);
-		value |= (byte.value & UINT8_MAX) << 8 * i;
-	}
-	if (!a->write)
-		a->value = value;
 }
