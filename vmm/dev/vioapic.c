@@ -163,8 +163,14 @@ static int vioapic_init(struct vm *vm)
 			    &vm->vioapic);
 }
 
+static void vioapic_fini(struct vm *vm)
+{
+	bus_unregister(&vm->mmio, IOAPIC_BASE_DEFAULT);
+}
+
 const struct dev_class vioapic_class = {
 	.name = "vioapic",
 	.init = vioapic_init,
 	.reset = vioapic_reset,
+	.fini = vioapic_fini,
 };
