@@ -97,6 +97,12 @@ struct insn_machine {
 	void (*segment)(void *ctx, enum vseg seg, struct segment *s);
 	/* Raises an exception that the executor found: #GP(0), #SS(0), #UD … */
 	void (*raise)(void *ctx, uint8_t vector, bool has_error, uint32_t error);
+	/*
+	 * May be NULL. Checks an access that mem() is going to do, without doing it; 0 or
+	 * INSN_FAULT as mem(). INS asks before it reads the port, so that a page fault loses no
+	 * data.
+	 */
+	int (*probe)(void *ctx, gva_t addr, unsigned size, bool write);
 };
 
 /*
