@@ -113,6 +113,7 @@ $(B)/plinth.elf: $(B)/plinth-1.elf $(B)/symbols-all.S.o tools/check-image
 # Guests and images ------------------------------------------------------------------------------
 $(B)/initrd.cpio.gz: tools/initrd $(wildcard guests/busybox/*)
 	$(call say,INITRD,$@)
+	@mkdir -p $(@D)
 	$(Q)tools/initrd $@
 
 linux: ## fetch Debian's kernels into build/linux/
