@@ -54,6 +54,11 @@ static void set_gate(uint8_t v, uint64_t at)
 				.type = GATE_INTERRUPT };
 }
 
+void trap_set_tss_link(uint16_t selector)
+{
+	tss.zero0 = selector;
+}
+
 void trap_set_stub(uint8_t vector, void (*stub)(void))
 {
 	set_gate(vector, (uint64_t)stub);

@@ -39,6 +39,9 @@ void trap_open_gate(uint8_t vector);
 /* Replaces the gate's selector, or takes its present bit; for tests of broken handlers. */
 void trap_break_gate(uint8_t vector, uint16_t selector, bool present);
 
+/* The previous-task link of the TSS, which is a 32-bit TSS to the CPU in 32-bit modes. */
+void trap_set_tss_link(uint16_t selector);
+
 /* Runs fn(arg), and gives the vector of the exception that it raised, or VEC_NONE. */
 uint8_t trap_run(void (*fn)(uint64_t arg), uint64_t arg);
 /* Enters ring 3 at a 64-bit address with a stack; ends by any exception or a gate's interrupt. */
