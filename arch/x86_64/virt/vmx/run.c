@@ -298,6 +298,7 @@ void vmx_run(struct virt_vcpu *v)
 	v->rip = x->rip = vmcs_read(VMCS_GUEST_RIP);
 	v->gpr[RSP] = x->rsp = vmcs_read(VMCS_GUEST_RSP);
 	v->rflags = x->rflags = vmcs_read(VMCS_GUEST_RFLAGS);
+	v->exit.shadow = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & (BLOCKING_STI | BLOCKING_MOV_SS);
 	if (unlikely(failed)) {
 		v->exit.kind = EXIT_FAIL;
 		vmx_fail_instruction(v);
