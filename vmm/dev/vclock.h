@@ -30,17 +30,17 @@ static inline uint64_t vclock_ticks(const struct vclock *c, uint64_t ns)
 	return (uint64_t)(((unsigned __int128)ns * c->ticks_per_ns) >> 64);
 }
 
-/* The first nanosecond at which vclock_ticks() is ticks. */
+/* The first nanosecond at which vclock_ticks() is ticks; for ticks of less than ten years. */
 static inline uint64_t vclock_ns(const struct vclock *c, uint64_t ticks)
 {
 	uint64_t ns = (uint64_t)(((unsigned __int128)ticks * c->ns_per_tick) >> VCLOCK_NS_SHIFT);
+	unsigned __int128 have = (unsigned __int128)ns * c->ticks_per_ns;
+	unsigned __int128 want = (unsigned __int128)ticks << 64;
 
-	/* The two factors are rounded: at most a few steps. */
-	while (ns && vclock_ticks(c, ns - 1) >= ticks)
-		ns--;
-	while (vclock_ticks(c, ns) < ticks)
-		ns++;
-	return ns;
+	/* The two factors are not quite each other's inverse: the first one counts. */
+	if (have < want)
+		return ns + ((uint64_t)(want - have) + c->ticks_per_ns - 1) / c->ticks_per_ns;
+	return ns - (uint64_t)(have - want) / c->ticks_per_ns;
 }
 
 #endif
