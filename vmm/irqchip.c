@@ -32,6 +32,8 @@ static bool extint_pending(const struct vcpu *v)
 
 bool irqchip_pending(struct vcpu *v)
 {
+	if (likely(vlapic_idle(&v->lapic)))
+		return false;
 	return vlapic_pending(v) || extint_pending(v);
 }
 
@@ -39,7 +41,7 @@ uint8_t irqchip_acknowledge(struct vcpu *v)
 {
 	uint8_t vector;
 
-	if (vlapic_pending(v) || !extint_pending(v))
+	if (likely(!extint_pending(v)) || vlapic_pending(v))
 		return vlapic_acknowledge(v);
 	lock_take(&v->vm->lock);
 	vector = vpic_acknowledge(v->vm);

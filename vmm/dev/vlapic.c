@@ -4,8 +4,9 @@
  * "Handling Interrupts"). An interrupt's way is IRR → ISR → gone; TPR and the highest vector in
  * service say how far the highest in IRR gets.
  *
- * The one idea: of each 256-bit register a byte says which of its words are in use, and of ISR the
- * top vector is remembered; so nothing on the way of an interrupt scans.
+ * The one idea: nothing on the way of an interrupt scans. A byte says which words of IRR are in
+ * use, and what is in service is a stack beside ISR, since only a higher class interrupts a lower
+ * one.
  */
 #include "vmm/dev/vlapic_regs.h"
 
@@ -14,13 +15,18 @@
 
 enum { PRIORITY_CLASS = 0xf0, CR8_SHIFT = 4 };
 
+static always_inline uint8_t isr_top(const struct vcpu *v)
+{
+	return v->lapic.isr_stack[v->lapic.isr_depth];
+}
+
 static inline unsigned highest_bit(uint32_t bits)
 {
 	return 31 - __builtin_clz(bits);
 }
 
 /* The highest vector in IRR; 0: none. */
-static uint8_t irr_top(const struct vcpu *v)
+static always_inline uint8_t irr_top(const struct vcpu *v)
 {
 	unsigned words = __atomic_load_n(&v->lapic.irr_words, __ATOMIC_ACQUIRE);
 
@@ -52,39 +58,24 @@ static void irr_clear(struct vcpu *v, uint8_t vector)
 		__atomic_fetch_or(&v->lapic.irr_words, n, __ATOMIC_SEQ_CST);
 }
 
-static void isr_set(struct vcpu *v, uint8_t vector)
+static always_inline uint8_t priority(const struct vcpu *v)
 {
-	*vlapic_word(v, APIC_ISR, vector) |= vlapic_bit(vector);
-	v->lapic.isr_words |= 1u << (vector / 32);
-	v->lapic.isr_top = vector;
+	uint8_t tpr = vlapic_get(v, APIC_TPR);
+
+	return MAX(tpr, isr_top(v)) & PRIORITY_CLASS;
 }
 
-static inline void isr_clear_top(struct vcpu *v)
+/* The vector that may be delivered now; 0: none. */
+static always_inline uint8_t deliverable(const struct vcpu *v)
 {
-	struct vlapic *l = &v->lapic;
-	unsigned n = l->isr_top / 32;
-	uint32_t *word = vlapic_word(v, APIC_ISR, l->isr_top);
-	uint32_t bits = *word & ~vlapic_bit(l->isr_top);
+	uint8_t vector = irr_top(v);
 
-	*word = bits;
-	if (!bits) {
-		l->isr_words &= ~(1u << n);
-		if (likely(!l->isr_words)) {
-			l->isr_top = 0;
-			return;
-		}
-		n = highest_bit(l->isr_words);
-		bits = *vlapic_reg(v, APIC_ISR + n * APIC_REG_STRIDE);
-	}
-	l->isr_top = n * 32 + highest_bit(bits);
+	return (vector & PRIORITY_CLASS) > priority(v) ? vector : 0;
 }
 
 uint8_t vlapic_priority(const struct vcpu *v)
 {
-	uint8_t tpr = vlapic_get(v, APIC_TPR);
-	uint8_t in_service = __atomic_load_n(&v->lapic.isr_top, __ATOMIC_RELAXED);
-
-	return MAX(tpr, in_service) & PRIORITY_CLASS;
+	return priority(v);
 }
 
 uint8_t vlapic_ppr(const struct vcpu *v)
@@ -97,19 +88,19 @@ uint8_t vlapic_ppr(const struct vcpu *v)
 
 bool vlapic_pending(const struct vcpu *v)
 {
-	if (likely(!__atomic_load_n(&v->lapic.irr_words, __ATOMIC_RELAXED)))
-		return false;
-	return (irr_top(v) & PRIORITY_CLASS) > vlapic_priority(v);
+	return deliverable(v) != 0;
 }
 
 uint8_t vlapic_acknowledge(struct vcpu *v)
 {
-	uint8_t vector = irr_top(v);
+	struct vlapic *l = &v->lapic;
+	uint8_t vector = deliverable(v);
 
-	if ((vector & PRIORITY_CLASS) <= vlapic_priority(v))
+	if (unlikely(!vector))
 		return vlapic_get(v, APIC_SVR) & APIC_SVR_VECTOR;
 	irr_clear(v, vector);
-	isr_set(v, vector);
+	*vlapic_word(v, APIC_ISR, vector) |= vlapic_bit(vector);
+	l->isr_stack[++l->isr_depth] = vector;
 	return vector;
 }
 
@@ -130,7 +121,7 @@ uint8_t vlapic_tpr_threshold(const struct vcpu *v)
 	uint8_t vector = irr_top(v) >> CR8_SHIFT;
 
 	/* Where a vector in service holds it back as well, its EOI comes first. */
-	if (vector <= v->lapic.isr_top >> CR8_SHIFT || vector > vlapic_tpr(v))
+	if (vector <= isr_top(v) >> CR8_SHIFT || vector > vlapic_tpr(v))
 		return 0;
 	return vector;
 }
@@ -274,17 +265,23 @@ static __attribute__((noinline)) void level_eoi(struct vcpu *v, uint8_t vector)
 {
 	lint0_eoi(v, vector);
 	vioapic_eoi(v->vm, vector);
+	vlapic_kick_self(v);
 }
 
 void vlapic_eoi(struct vcpu *v)
 {
-	uint8_t vector = v->lapic.isr_top;
+	struct vlapic *l = &v->lapic;
+	uint8_t vector = isr_top(v);
+	uint32_t *isr = vlapic_word(v, APIC_ISR, vector);
+	uint32_t *tmr = vlapic_word(v, APIC_TMR, vector);
+	uint32_t bit = vlapic_bit(vector);
 
 	if (unlikely(!vector))
 		return;
-	isr_clear_top(v);
-	if (unlikely(*vlapic_word(v, APIC_TMR, vector) & vlapic_bit(vector)))
+	l->isr_depth--;
+	*isr &= ~bit;
+	if (unlikely(*tmr & bit))
 		level_eoi(v, vector);
-	if (unlikely(v->lapic.irr_words))
+	else if (unlikely(l->irr_words))
 		vlapic_kick_self(v);
 }

@@ -13,28 +13,30 @@
 struct vcpu;
 struct vm;
 
+#define VLAPIC_NO_MMIO (~0ull)
+
+enum { VLAPIC_CLASSES = 16, VLAPIC_LINT0 = 1 << 0 };
+
 /*
  * (v) the vCPU's own thread only; (a) atomic, from any CPU; (o) written by the own thread, read by
  * others as one word; (t) the timer's callback while timer_when or tsc_deadline is not 0, else (v).
  */
 struct vlapic {
-	uint64_t base_msr;   /* (o) IA32_APIC_BASE */
-	uint64_t mmio_page;  /* (v) guest physical address of the registers; VLAPIC_NO_MMIO: nowhere
-			      */
-	uint8_t isr_top;     /* (v) the highest vector in service, 0: none */
-	uint8_t isr_words;   /* (v) bit n: word n of ISR is not zero */
-	uint8_t irr_words;   /* (a) bit n: word n of IRR may be not zero */
-	uint8_t lines;	     /* (a) bit n: LINTn is asserted */
-	uint8_t sipi_vector; /* (a) of the last start-up IPI */
-	uint8_t timer_shift; /* (v) log2 of the divisor */
-	uint32_t errors;     /* (a) since the last write to ESR */
-	uint64_t tsc_deadline; /* (t) the guest's TSC; 0: not armed */
-	uint64_t timer_period; /* (t) ns; 0: not periodic */
-	uint64_t timer_when;   /* (t) end of the present countdown, ns; 0: not counting */
+	uint64_t base_msr;  /* (o) IA32_APIC_BASE */
+	uint64_t mmio_page; /* (v) guest physical address of the registers, or VLAPIC_NO_MMIO */
+	/* (o) vectors in service, the highest last: each is of a higher class than its neighbour */
+	uint8_t isr_stack[VLAPIC_CLASSES]; /* [0] is 0: nothing */
+	uint8_t isr_depth;		   /* (o) */
+	uint8_t irr_words;		   /* (a) bit n: word n of IRR may be not zero */
+	uint8_t lines;			   /* (a) bit n: LINTn is asserted */
+	uint8_t sipi_vector;		   /* (a) of the last start-up IPI */
+	uint8_t timer_shift;		   /* (v) log2 of the divisor */
+	uint32_t errors;		   /* (a) since the last write to ESR */
+	uint64_t tsc_deadline;		   /* (t) the guest's TSC; 0: not armed */
+	uint64_t timer_period;		   /* (t) ns; 0: not periodic */
+	uint64_t timer_when; /* (t) end of the present countdown, ns; 0: not counting */
 	struct timer timer;
 };
-
-#define VLAPIC_NO_MMIO (~0ull)
 
 /* An interrupt on the APIC bus: from an ICR, an I/O APIC entry or an MSI. */
 struct apic_message {
@@ -73,6 +75,13 @@ uint64_t vlapic_base(const struct vcpu *v);
 bool vlapic_enabled(const struct vcpu *v);
 /* Whether the guest physical address addr is in the registers: xAPIC mode only. */
 bool vlapic_claims(const struct vcpu *v, uint64_t addr);
+
+/* Whether there is neither a request, nor one of the PIC's: the common case, in two loads. */
+static inline bool vlapic_idle(const struct vlapic *l)
+{
+	return !(__atomic_load_n(&l->irr_words, __ATOMIC_RELAXED) |
+		 (__atomic_load_n(&l->lines, __ATOMIC_RELAXED) & VLAPIC_LINT0));
+}
 
 /* Whether an interrupt is pending that the priorities let through. */
 bool vlapic_pending(const struct vcpu *v);

@@ -18,6 +18,11 @@ enum {
 	ALL = READ_BOTH | WRITE_BOTH,
 };
 
+/* A register's number, which is its MSR's too. */
+#define NUMBER(reg) ((reg) / APIC_REG_STRIDE)
+#define RULE(reg)   [NUMBER(reg)]
+#define RULES(bank) [NUMBER(bank)... NUMBER(bank) + APIC_VECTOR_WORDS - 1]
+
 /* Read-only bits of an LVT entry: no error to set, no effect either. */
 #define LVT_READ_ONLY  ((uint32_t)(APIC_LVT_PENDING | APIC_LVT_REMOTE_IRR))
 #define LVT_ERROR_BITS ((uint32_t)(APIC_LVT_VECTOR | APIC_LVT_PENDING | APIC_LVT_MASKED))
@@ -34,17 +39,15 @@ enum {
 
 struct reg_rule {
 	uint8_t access;
-	uint32_t bits; /* that may be set: others are #GP in x2APIC mode, and dropped in xAPIC mode
-			*/
+	uint32_t bits; /* that may be set: others are #GP as an MSR, and dropped in memory */
 };
-
-#define RULE(reg)   [(reg) / APIC_REG_STRIDE]
-#define RULES(bank) [(bank) / APIC_REG_STRIDE...(bank) / APIC_REG_STRIDE + APIC_VECTOR_WORDS - 1]
 
 /* The version register's "Max LVT Entry": six entries, the last is number 5. */
 enum { APIC_MAX_LVT = (APIC_LVT_ERROR - APIC_LVT_TIMER) / APIC_REG_STRIDE };
 
-enum { REG_END = 0x400, REGS = REG_END / APIC_REG_STRIDE };
+enum { MSR_X2APIC_EOI = MSR_X2APIC_BASE + NUMBER(APIC_EOI) };
+
+enum { REG_END = 0x400, REGS = NUMBER(REG_END) };
 
 static const struct reg_rule rules[REGS] = {
 	RULE(APIC_ID) = { READ_BOTH, 0 },
@@ -117,31 +120,27 @@ static void icr_write(struct vcpu *v, uint32_t low, uint32_t dest)
 /* value has been checked against the register's rule. */
 static void reg_write(struct vcpu *v, unsigned reg, uint32_t value)
 {
-	/* The most frequent by far comes first. */
-	if (likely(reg == APIC_EOI)) {
-		vlapic_eoi(v);
-		return;
-	}
-	switch (reg) {
-	case APIC_TPR:
+	switch (NUMBER(reg)) {
+	case NUMBER(APIC_EOI): vlapic_eoi(v); break;
+	case NUMBER(APIC_TPR):
 		vlapic_set(v, APIC_TPR, value);
 		if (v->lapic.irr_words)
 			vlapic_kick_self(v);
 		break;
-	case APIC_SELF_IPI: vlapic_send_self(v, value); break;
-	case APIC_ICR_LOW:
+	case NUMBER(APIC_SELF_IPI): vlapic_send_self(v, value); break;
+	case NUMBER(APIC_ICR_LOW):
 		icr_write(v, value, vlapic_get(v, APIC_ICR_HIGH) >> APIC_ID_SHIFT);
 		break;
-	case APIC_INITIAL_COUNT: vlapic_timer_write_count(v, value); break;
-	case APIC_LDR:
-	case APIC_ICR_HIGH: vlapic_set(v, reg, value); break;
-	case APIC_DFR: vlapic_set(v, APIC_DFR, value | APIC_DFR_CLUSTER); break;
-	case APIC_SVR: svr_write(v, value); break;
-	case APIC_ESR:
+	case NUMBER(APIC_INITIAL_COUNT): vlapic_timer_write_count(v, value); break;
+	case NUMBER(APIC_LDR):
+	case NUMBER(APIC_ICR_HIGH): vlapic_set(v, reg, value); break;
+	case NUMBER(APIC_DFR): vlapic_set(v, APIC_DFR, value | APIC_DFR_CLUSTER); break;
+	case NUMBER(APIC_SVR): svr_write(v, value); break;
+	case NUMBER(APIC_ESR):
 		/* The write shows what has come together since the last one. */
 		vlapic_set(v, APIC_ESR, __atomic_exchange_n(&v->lapic.errors, 0, __ATOMIC_RELAXED));
 		break;
-	case APIC_DIVIDE: vlapic_timer_write_divide(v, value); break;
+	case NUMBER(APIC_DIVIDE): vlapic_timer_write_divide(v, value); break;
 	default: lvt_write(v, reg, value); break;
 	}
 }
@@ -152,14 +151,20 @@ void vlapic_access(struct vcpu *v, struct bus_access *a)
 {
 	unsigned reg = ALIGN_DOWN(a->offset, APIC_REG_STRIDE);
 	unsigned byte = a->offset - reg;
-	uint8_t access = reg < REG_END ? rules[reg / APIC_REG_STRIDE].access : 0;
+	uint8_t access;
 
+	/* The most frequent one by far. */
+	if (likely(a->offset == APIC_EOI && a->write && a->size == sizeof(uint32_t))) {
+		vlapic_eoi(v);
+		return;
+	}
+	access = reg < REG_END ? rules[NUMBER(reg)].access : 0;
 	if (unlikely(!(access & (READ | WRITE)))) {
 		a->value = 0;
 		vlapic_error(v, APIC_ESR_REGISTER);
 	} else if (a->write) {
 		if (access & WRITE && byte == 0 && a->size == sizeof(uint32_t))
-			reg_write(v, reg, a->value & rules[reg / APIC_REG_STRIDE].bits);
+			reg_write(v, reg, a->value & rules[NUMBER(reg)].bits);
 	} else if (access & READ && byte + a->size <= sizeof(uint32_t)) {
 		a->value = reg_read(v, reg) >> (8 * byte);
 	} else {
@@ -169,7 +174,7 @@ void vlapic_access(struct vcpu *v, struct bus_access *a)
 
 static int x2apic_read(const struct vcpu *v, unsigned reg, uint64_t *value)
 {
-	if (!vlapic_x2apic(v) || reg >= REG_END || !(rules[reg / APIC_REG_STRIDE].access & READ_X2))
+	if (!vlapic_x2apic(v) || reg >= REG_END || !(rules[NUMBER(reg)].access & READ_X2))
 		return -EINVAL;
 	*value = reg_read(v, reg);
 	if (reg == APIC_ICR_LOW)
@@ -183,7 +188,7 @@ static int x2apic_write(struct vcpu *v, unsigned reg, uint64_t value)
 
 	if (unlikely(!vlapic_x2apic(v) || reg >= REG_END))
 		return -EINVAL;
-	rule = &rules[reg / APIC_REG_STRIDE];
+	rule = &rules[NUMBER(reg)];
 	if (unlikely(!(rule->access & WRITE_X2)))
 		return -EINVAL;
 	/* The ICR is the one register of 64 bits: the destination is its upper half. */
@@ -269,7 +274,12 @@ int vlapic_msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 
 int vlapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-	if (likely(msr >= MSR_X2APIC_BASE && msr <= MSR_X2APIC_LAST))
+	/* The most frequent one by far. */
+	if (likely(msr == MSR_X2APIC_EOI && value == 0 && vlapic_x2apic(v))) {
+		vlapic_eoi(v);
+		return 0;
+	}
+	if (msr >= MSR_X2APIC_BASE && msr <= MSR_X2APIC_LAST)
 		return x2apic_write(v, (msr - MSR_X2APIC_BASE) * APIC_REG_STRIDE, value);
 	if (msr == MSR_APIC_BASE)
 		return base_write(v, value);
@@ -299,8 +309,7 @@ void vlapic_reset_init(struct vcpu *v)
 	struct vlapic *l = &v->lapic;
 
 	vlapic_timer_reset(v);
-	l->isr_top = 0;
-	l->isr_words = 0;
+	l->isr_depth = 0;
 	/* Before the words: a request that comes in meanwhile then leaves too much here, not too
 	 * little. */
 	__atomic_store_n(&l->irr_words, 0, __ATOMIC_SEQ_CST);

@@ -25,7 +25,7 @@ static always_inline void vlapic_set(struct vcpu *v, unsigned offset, uint32_t v
 /* The word of ISR, TMR or IRR (bank) that has vector's bit. */
 static always_inline uint32_t *vlapic_word(const struct vcpu *v, unsigned bank, uint8_t vector)
 {
-	return vlapic_reg(v, bank + (vector / 32) * APIC_REG_STRIDE);
+	return vlapic_reg(v, bank) + (size_t)(vector / 32) * (APIC_REG_STRIDE / sizeof(uint32_t));
 }
 
 static always_inline uint32_t vlapic_bit(uint8_t vector)
