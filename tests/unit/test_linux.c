@@ -454,6 +454,9 @@ static void test_header_fields(void **state)
 	expect_error(f, -EINVAL, "kernel_alignment is 0x300000");
 	f->h->kernel_alignment = 0;
 	expect_error(f, -EINVAL, "kernel_alignment is 0x0");
+	header_fill(f->h);
+	f->h->syssize = 0x200 / 16;
+	expect_error(f, -EINVAL, "has 512 bytes behind its setup code");
 	fixture_free(f);
 }
 

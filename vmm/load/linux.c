@@ -123,6 +123,13 @@ static int flags_check(struct bzimage *z)
 		return -EINVAL;
 	}
 	z->entry64 = h->version >= LINUX_VERSION_XLF && (h->xloadflags & LINUX_XLF_KERNEL_64);
+	if (z->entry64 && z->kernel_size <= LINUX_ENTRY_64) {
+		log_error("load: the Linux kernel has %lu bytes behind its setup code, and its "
+			  "64-bit "
+			  "entry is at byte %d: it is damaged",
+			  z->kernel_size, LINUX_ENTRY_64);
+		return -EINVAL;
+	}
 	return 0;
 }
 
