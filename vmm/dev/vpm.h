@@ -38,6 +38,8 @@ struct vpm {
 	struct timer timer;
 };
 
+/* The user asks the guest to power off. Caller holds vm->lock. */
+void vpm_press_power_button(struct vm *vm);
 /* The reset control register, whose port lies within PCI's address register: vpci.c hands bytes at
  * CF9h on. */
 void vpm_reset_access(struct vm *vm, struct bus_access *a);
