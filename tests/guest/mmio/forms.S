@@ -206,7 +206,7 @@ mmio32_addressing:
 	mov	$LAPIC_TIMER_INIT / 8, %ecx
 	addl	$0x11111111, (%ebx, %ecx, 8)
 	addl	$0x11111111, LAPIC_BASE + LAPIC_TIMER_INIT
-	addl	$0x11111111, LAPIC_TIMER_INIT - 0x80(%ebx, %ecx)
+	addl	$0x11111111, LAPIC_TIMER_INIT - 0x70(%ebx, %ecx)
 	mov	$SEL_LIMIT4K, %eax	/* main.c gave it the APIC's base */
 	mov	%eax, %fs
 	addl	$0x11111111, %fs:LAPIC_TIMER_INIT
@@ -232,7 +232,7 @@ cross_end:
 	.globl	rip_code, rip_code_end
 rip_code:
 	movl	$0x24681357, 0xff6 + LAPIC_TIMER_INIT(%rip)	/* the APIC is on the next page */
-	addl	$1, 0xfec + LAPIC_TIMER_INIT(%rip)
+	addl	$1, 0xfef + LAPIC_TIMER_INIT(%rip)
 	ret
 rip_code_end:
 	.section .note.GNU-stack, "", @progbits
