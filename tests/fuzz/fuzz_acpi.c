@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* sources: drivers/acpi.c drivers/acpi_parse.c drivers/power.c lib/printf.c tests/fake/log.c */
+/* runs: 200000 */
 /*
  * Fuzzes the reading of the host's ACPI tables, and the search for S5 in their bytecode. The input
  * is memory from 0x1000 on with the RSDP at its start. To let mutations get past the checksums,
