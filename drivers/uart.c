@@ -106,6 +106,7 @@ static void refill(struct uart *u)
 {
 	uint8_t byte;
 
+	u->stalled = false;
 	u->room = u->fifo;
 	while (u->room && ring_get(&u->tx, &byte)) {
 		write(u, UART_THR, byte);
