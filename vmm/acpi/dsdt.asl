@@ -49,8 +49,6 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "PLINTH", "PLINTHVM", 1)
 					IO (Decode16, 0x0092, 0x0092, 0x01, 0x01)
 					IO (Decode16, 0x04D0, 0x04D0, 0x01, 0x02)
 					IO (Decode16, 0x0600, 0x0600, 0x01, 0x0C)
-					Memory32Fixed (ReadWrite, 0xFEC00000, 0x00001000)
-					Memory32Fixed (ReadWrite, 0xFEE00000, 0x00001000)
 				})
 			}
 
