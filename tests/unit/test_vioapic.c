@@ -160,9 +160,10 @@ static void odd_accesses(void **state)
 	assert_int_equal(mmio(IOAPIC_WIN, 8, false, 0), 0x170011);
 	mmio(IOAPIC_REGSEL, 4, true, 0xffffff00 | IOAPIC_ID);
 	assert_int_equal(mmio(IOAPIC_REGSEL, 4, false, 0), IOAPIC_ID);
-	mmio(IOAPIC_WIN, 1, true, 0xff);
-	mmio(IOAPIC_WIN, 2, true, 0xffff);
-	assert_int_equal(get(IOAPIC_ID), 0);
+	assert_int_equal(get(IOAPIC_REDIR), IOAPIC_REDIR_MASKED);
+	mmio(IOAPIC_WIN, 1, true, 0x51);
+	mmio(IOAPIC_WIN, 2, true, 0x51);
+	assert_int_equal(get(IOAPIC_REDIR), IOAPIC_REDIR_MASKED);
 	assert_int_equal(mmio(0x20, 4, false, 0), 0xffffffff);
 	assert_int_equal(mmio(0x11, 4, false, 0), 0xffffffff);
 	mmio(0x20, 4, true, 5);
@@ -270,6 +271,7 @@ static void eoi_is_for_its_vector(void **state)
 	line(1, true);
 	line(2, true);
 	line(3, true);
+	line(1, false);
 	vioapic_eoi(&vm, 0x60);
 	assert_true(entry(1) & IOAPIC_REDIR_REMOTE_IRR);
 	line(2, false);

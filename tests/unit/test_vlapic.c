@@ -26,9 +26,9 @@ static void reset_state(void **state)
 	assert_int_equal(get(APIC_INITIAL_COUNT), 0);
 	assert_int_equal(get(APIC_CURRENT_COUNT), 0);
 	assert_int_equal(get(APIC_DIVIDE), 0);
-	assert_int_equal(rdmsr(MSR_APIC_BASE),
+	assert_int_equal(msr_get(MSR_APIC_BASE),
 			 APIC_BASE_DEFAULT | APIC_BASE_BSP | APIC_BASE_ENABLE);
-	assert_int_equal(rdmsr(MSR_TSC_DEADLINE), 0);
+	assert_int_equal(msr_get(MSR_TSC_DEADLINE), 0);
 	assert_true(vlapic_enabled(v));
 	assert_int_equal(vlapic_base(v), APIC_BASE_DEFAULT);
 	assert_false(vlapic_pending(v));
@@ -57,7 +57,7 @@ static void other_cpus_are_not_boot_cpus(void **state)
 	v->id = 3;
 	vlapic_reset(v);
 	assert_int_equal(get(APIC_ID), 3u << 24);
-	assert_int_equal(rdmsr(MSR_APIC_BASE), APIC_BASE_DEFAULT | APIC_BASE_ENABLE);
+	assert_int_equal(msr_get(MSR_APIC_BASE), APIC_BASE_DEFAULT | APIC_BASE_ENABLE);
 	assert_int_equal(get(APIC_LVT_LINT0), APIC_LVT_MASKED);
 }
 
@@ -171,16 +171,16 @@ static void base_moves(void **state)
 	assert_true(vlapic_claims(v, APIC_BASE_DEFAULT + 0xfff));
 	assert_false(vlapic_claims(v, APIC_BASE_DEFAULT + 0x1000));
 	assert_false(vlapic_claims(v, APIC_BASE_DEFAULT - 1));
-	wrmsr(MSR_APIC_BASE, 0x12340000 | flags);
+	msr_put(MSR_APIC_BASE, 0x12340000 | flags);
 	assert_true(vlapic_claims(v, 0x12340080));
 	assert_false(vlapic_claims(v, APIC_BASE_DEFAULT));
 	assert_int_equal(vlapic_base(v), 0x12340000);
-	wrmsr(MSR_APIC_BASE, (BIT(FAKE_MAXPHYADDR) - 0x1000) | flags);
-	wrmsr_gp(MSR_APIC_BASE, BIT(FAKE_MAXPHYADDR) | flags);
-	wrmsr_gp(MSR_APIC_BASE, BIT(63) | flags);
+	msr_put(MSR_APIC_BASE, (BIT(FAKE_MAXPHYADDR) - 0x1000) | flags);
+	msr_put_gp(MSR_APIC_BASE, BIT(FAKE_MAXPHYADDR) | flags);
+	msr_put_gp(MSR_APIC_BASE, BIT(63) | flags);
 	for (unsigned bit = 0; bit < 12; bit++)
 		if (!(BIT(bit) & (flags | APIC_BASE_X2APIC)))
-			wrmsr_gp(MSR_APIC_BASE, APIC_BASE_DEFAULT | flags | BIT(bit));
+			msr_put_gp(MSR_APIC_BASE, APIC_BASE_DEFAULT | flags | BIT(bit));
 	assert_int_equal(vlapic_base(v), BIT(FAKE_MAXPHYADDR) - 0x1000);
 	vlapic_reset(v);
 	assert_true(vlapic_claims(v, APIC_BASE_DEFAULT));
@@ -203,7 +203,7 @@ static void mode_transitions(void **state)
 		for (unsigned to = 0; to < 4 && from != INVALID; to++) {
 			vlapic_reset(v);
 			if (from == OFF)
-				wrmsr(MSR_APIC_BASE, APIC_BASE_DEFAULT);
+				msr_put(MSR_APIC_BASE, APIC_BASE_DEFAULT);
 			if (from == X2APIC)
 				x2apic_on();
 			assert_int_equal(
@@ -221,13 +221,13 @@ static void off_forgets(void **state)
 	put(APIC_SVR, ON);
 	put(APIC_TPR, 0x30);
 	vlapic_set_irr(v, 0x50, false);
-	wrmsr(MSR_APIC_BASE, APIC_BASE_DEFAULT | APIC_BASE_BSP);
+	msr_put(MSR_APIC_BASE, APIC_BASE_DEFAULT | APIC_BASE_BSP);
 	assert_false(vlapic_enabled(v));
 	assert_false(vlapic_claims(v, APIC_BASE_DEFAULT));
 	assert_false(vlapic_pending(v));
 	assert_true(vlapic_accepts_extint(v));
-	rdmsr_gp(msr_of(APIC_ID));
-	wrmsr(MSR_APIC_BASE, APIC_BASE_DEFAULT | APIC_BASE_BSP | APIC_BASE_ENABLE);
+	msr_get_gp(msr_of(APIC_ID));
+	msr_put(MSR_APIC_BASE, APIC_BASE_DEFAULT | APIC_BASE_BSP | APIC_BASE_ENABLE);
 	assert_int_equal(get(APIC_TPR), 0);
 	assert_int_equal(get(APIC_SVR), RESET_SVR);
 }
@@ -235,11 +235,11 @@ static void off_forgets(void **state)
 static void other_msrs_are_not_ours(void **state)
 {
 	(void)state;
-	rdmsr_gp(0x1a);
-	rdmsr_gp(0x7ff);
-	rdmsr_gp(0x900);
-	wrmsr_gp(0x10, 0);
-	wrmsr_gp(0x900, 0);
+	msr_get_gp(0x1a);
+	msr_get_gp(0x7ff);
+	msr_get_gp(0x900);
+	msr_put_gp(0x10, 0);
+	msr_put_gp(0x900, 0);
 }
 
 /* x2APIC ----------------------------------------------------------------------------------- */
@@ -248,11 +248,11 @@ static void x2apic_msrs_need_the_mode(void **state)
 {
 	(void)state;
 	for (uint32_t msr = MSR_X2APIC_BASE; msr <= MSR_X2APIC_LAST; msr++) {
-		rdmsr_gp(msr);
-		wrmsr_gp(msr, 0);
+		msr_get_gp(msr);
+		msr_put_gp(msr, 0);
 	}
 	x2apic_on();
-	assert_int_equal(rdmsr(msr_of(APIC_VERSION)), 0x50014);
+	assert_int_equal(msr_get(msr_of(APIC_VERSION)), 0x50014);
 	assert_false(vlapic_claims(v, APIC_BASE_DEFAULT));
 }
 
@@ -319,25 +319,25 @@ static void x2apic_ids(void **state)
 	put(APIC_TPR, 0x20);
 	put(APIC_ICR_HIGH, 0x12000000);
 	x2apic_on();
-	assert_int_equal(rdmsr(msr_of(APIC_ID)), 0x25);
-	assert_int_equal(rdmsr(msr_of(APIC_LDR)), 2 << 16 | 1 << 5);
-	assert_int_equal(rdmsr(msr_of(APIC_ICR_LOW)), 0);
+	assert_int_equal(msr_get(msr_of(APIC_ID)), 0x25);
+	assert_int_equal(msr_get(msr_of(APIC_LDR)), 2 << 16 | 1 << 5);
+	assert_int_equal(msr_get(msr_of(APIC_ICR_LOW)), 0);
 	/* The rest is kept. */
-	assert_int_equal(rdmsr(msr_of(APIC_SVR)), ON);
-	assert_int_equal(rdmsr(msr_of(APIC_TPR)), 0x20);
+	assert_int_equal(msr_get(msr_of(APIC_SVR)), ON);
+	assert_int_equal(msr_get(msr_of(APIC_TPR)), 0x20);
 	/* An INIT keeps the mode. */
 	vlapic_reset_init(v);
-	assert_int_equal(rdmsr(msr_of(APIC_ID)), 0x25);
-	assert_int_equal(rdmsr(msr_of(APIC_LDR)), 2 << 16 | 1 << 5);
-	assert_int_equal(rdmsr(msr_of(APIC_TPR)), 0);
+	assert_int_equal(msr_get(msr_of(APIC_ID)), 0x25);
+	assert_int_equal(msr_get(msr_of(APIC_LDR)), 2 << 16 | 1 << 5);
+	assert_int_equal(msr_get(msr_of(APIC_TPR)), 0);
 }
 
 static void x2apic_icr_is_one_register(void **state)
 {
 	(void)state;
 	x2apic_on();
-	wrmsr(msr_of(APIC_ICR_LOW), 0x123456780000d041);
-	assert_int_equal(rdmsr(msr_of(APIC_ICR_LOW)), 0x123456780000c041);
+	msr_put(msr_of(APIC_ICR_LOW), 0x123456780000d041);
+	assert_int_equal(msr_get(msr_of(APIC_ICR_LOW)), 0x123456780000c041);
 }
 
 int main(void)

@@ -103,6 +103,19 @@ static void threshold_is_only_of_tpr(void **state)
 	assert_int_equal(vlapic_tpr_threshold(v), 6);
 }
 
+/* irr_words may say too much, when two CPUs meet there; never too little. */
+static void summary_of_irr_may_be_stale(void **state)
+{
+	(void)state;
+	v->lapic.irr_words = 0xff;
+	assert_false(vlapic_pending(v));
+	vlapic_set_irr(v, 0x33, false);
+	v->lapic.irr_words = 0xff;
+	assert_true(vlapic_pending(v));
+	assert_int_equal(vlapic_acknowledge(v), 0x33);
+	assert_false(vlapic_pending(v));
+}
+
 static void spurious(void **state)
 {
 	(void)state;
@@ -134,7 +147,7 @@ static void level_eoi_goes_on(void **state)
 	vlapic_set_irr(v, 0x72, true);
 	assert_int_equal(vlapic_acknowledge(v), 0x72);
 	x2apic_on();
-	wrmsr(msr_of(APIC_EOI), 0);
+	msr_put(msr_of(APIC_EOI), 0);
 	assert_int_equal(eois, 2);
 }
 
@@ -240,9 +253,9 @@ static void illegal_vectors(void **state)
 	}
 	assert_false(vlapic_pending(v));
 	x2apic_on();
-	wrmsr(msr_of(APIC_SELF_IPI), 3);
-	wrmsr(msr_of(APIC_ESR), 0);
-	assert_int_equal(rdmsr(msr_of(APIC_ESR)), APIC_ESR_SEND_VECTOR | APIC_ESR_RECEIVE_VECTOR);
+	msr_put(msr_of(APIC_SELF_IPI), 3);
+	msr_put(msr_of(APIC_ESR), 0);
+	assert_int_equal(msr_get(msr_of(APIC_ESR)), APIC_ESR_SEND_VECTOR | APIC_ESR_RECEIVE_VECTOR);
 }
 
 /* LINT0 and LINT1 -------------------------------------------------------------------------- */
@@ -299,7 +312,7 @@ static void lint_nmi(void **state)
 	line(1, true);
 	assert_int_equal(fake_vcpu_take_requests(v), 0);
 	/* With the APIC off the pins are INTR and NMI. */
-	wrmsr(MSR_APIC_BASE, APIC_BASE_DEFAULT);
+	msr_put(MSR_APIC_BASE, APIC_BASE_DEFAULT);
 	fake_vcpu_take_requests(v);
 	line(1, false);
 	line(1, true);
@@ -335,6 +348,8 @@ static void lint_fixed_level(void **state)
 	assert_int_equal(vlapic_acknowledge(v), 0x46);
 	line(0, false);
 	line(0, true); /* not again before the EOI */
+	put(APIC_LVT_LINT0, 0x46 | APIC_LVT_LEVEL);
+	assert_int_equal(get(APIC_LVT_LINT0), 0x46 | APIC_LVT_LEVEL | APIC_LVT_REMOTE_IRR);
 	assert_false(bank_has(APIC_IRR, 0x46));
 	put(APIC_EOI, 0);
 	assert_int_equal(vlapic_acknowledge(v), 0x46);
@@ -358,10 +373,10 @@ static void self_ipi(void **state)
 	assert_int_equal(vlapic_acknowledge(v), 0xfb);
 	put(APIC_EOI, 0);
 	x2apic_on();
-	wrmsr(msr_of(APIC_SELF_IPI), 0x91);
+	msr_put(msr_of(APIC_SELF_IPI), 0x91);
 	assert_int_equal(vlapic_acknowledge(v), 0x91);
-	wrmsr(msr_of(APIC_EOI), 0);
-	wrmsr(msr_of(APIC_ICR_LOW), APIC_ICR_SELF | 0x92);
+	msr_put(msr_of(APIC_EOI), 0);
+	msr_put(msr_of(APIC_ICR_LOW), APIC_ICR_SELF | 0x92);
 	assert_int_equal(vlapic_acknowledge(v), 0x92);
 }
 
@@ -423,12 +438,15 @@ static bool reaches(uint32_t dest, bool logical, bool x2apic)
 
 static void xapic_destinations(void **state)
 {
+	const struct apic_message nmi = { .dest = 5, .mode = APIC_MODE_NMI };
+
 	(void)state;
 	v->id = 5;
 	vlapic_reset(v);
 	put(APIC_SVR, ON);
 	for (unsigned dest = 0; dest < 256; dest++)
 		assert_int_equal(reaches(dest, false, false), dest == 5 || dest == 0xff);
+	assert_int_equal(vlapic_deliver(&vm, &nmi), 1);
 	put(APIC_LDR, 0x24000000); /* flat: a mask */
 	for (unsigned dest = 0; dest < 256; dest++)
 		assert_int_equal(reaches(dest, true, false), (dest & 0x24) != 0);
@@ -441,8 +459,12 @@ static void xapic_destinations(void **state)
 	assert_true(reaches(0xffffffff, false, true));
 	assert_false(reaches(0xff, false, true));
 	assert_false(reaches(0x105, false, true));
-	wrmsr(MSR_APIC_BASE, APIC_BASE_DEFAULT);
+	put(APIC_DFR, 0xffffffff);
+	assert_true(reaches(0x04, true, true));
+	assert_false(reaches(0x104, true, true));
+	msr_put(MSR_APIC_BASE, APIC_BASE_DEFAULT);
 	assert_false(reaches(5, false, false));
+	assert_int_equal(vlapic_deliver(&vm, &nmi), 0);
 }
 
 static void x2apic_destinations(void **state)
@@ -493,6 +515,7 @@ int main(void)
 		TEST(nesting),
 		TEST(tpr_holds_back),
 		TEST(threshold_is_only_of_tpr),
+		TEST(summary_of_irr_may_be_stale),
 		TEST(spurious),
 		TEST(level_eoi_goes_on),
 		TEST(switched_off_masks_the_lvt),

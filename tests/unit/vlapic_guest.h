@@ -77,7 +77,7 @@ static inline uint32_t msr_of(unsigned reg)
 	return MSR_X2APIC_BASE + reg / MSR_STRIDE;
 }
 
-static inline uint64_t rdmsr(uint32_t msr)
+static inline uint64_t msr_get(uint32_t msr)
 {
 	uint64_t value;
 
@@ -85,17 +85,17 @@ static inline uint64_t rdmsr(uint32_t msr)
 	return value;
 }
 
-static inline void wrmsr(uint32_t msr, uint64_t value)
+static inline void msr_put(uint32_t msr, uint64_t value)
 {
 	assert_int_equal(vlapic_msr_write(v, msr, value), 0);
 }
 
-static inline void wrmsr_gp(uint32_t msr, uint64_t value)
+static inline void msr_put_gp(uint32_t msr, uint64_t value)
 {
 	assert_int_equal(vlapic_msr_write(v, msr, value), -EINVAL);
 }
 
-static inline void rdmsr_gp(uint32_t msr)
+static inline void msr_get_gp(uint32_t msr)
 {
 	uint64_t value;
 
@@ -104,7 +104,7 @@ static inline void rdmsr_gp(uint32_t msr)
 
 static inline void x2apic_on(void)
 {
-	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | APIC_BASE_X2APIC);
+	msr_put(MSR_APIC_BASE, msr_get(MSR_APIC_BASE) | APIC_BASE_X2APIC);
 }
 
 static inline bool bank_has(unsigned bank, uint8_t vector)
