@@ -36,7 +36,7 @@ LD := ld
 CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -Wall -Wextra -Werror -Wshadow \
 	-Wundef -Wmissing-prototypes -Wstrict-prototypes -Wvla -fno-common -mno-red-zone \
 	-mgeneral-regs-only -mcmodel=kernel -fstack-protector-strong \
-	-fno-omit-frame-pointer -fno-asynchronous-unwind-tables
+	-mstack-protector-guard=global -fno-asynchronous-unwind-tables
 CPPFLAGS := -I. -I$(B)
 ASFLAGS := -g -D__ASSEMBLER__ -Wa,--noexecstack
 LDFLAGS := -z max-page-size=4096 -z noexecstack --fatal-warnings -T linker.ld

@@ -30,6 +30,7 @@ struct boot_info {
 	unsigned region_count;
 	struct boot_module modules[BOOT_MODULES];
 	unsigned module_count;
+	struct boot_region keep; /* of the loader's own: holds the RSDP's copy; never to be overwritten */
 	hpa_t rsdp; /* raw 0: the loader did not say, search for it */
 };
 

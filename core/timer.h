@@ -32,4 +32,9 @@ void timer_arm_tsc(struct timer *t, uint64_t when_tsc);
 /* After it t does not fire, and is not firing on another CPU. */
 void timer_cancel(struct timer *t);
 
+/* At boot: the clock begins, at hz; then each CPU's list. */
+struct cpu;
+void timer_init_clock(uint64_t hz, uint64_t tsc_start);
+void timer_init_cpu(struct cpu *c);
+
 #endif

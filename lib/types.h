@@ -15,16 +15,16 @@
 #define always_inline inline __attribute__((always_inline))
 
 #define ARRAY_SIZE(a)      (sizeof(a) / sizeof((a)[0]))
-#define BIT(n)             (1ull << (n))
+#define BIT(n)             (1ul << (n))
 #define ALIGN_DOWN(x, a)   ((x) & ~((uint64_t)(a) - 1))
 #define ALIGN_UP(x, a)     ALIGN_DOWN((x) + (uint64_t)(a) - 1, a)
 #define IS_ALIGNED(x, a)   (((x) & ((uint64_t)(a) - 1)) == 0)
 #define MIN(a, b)          ((a) < (b) ? (a) : (b))
 #define MAX(a, b)          ((a) > (b) ? (a) : (b))
-#define KIB                1024ull
+#define KIB                1024ul
 #define MIB                (1024 * KIB)
 #define GIB                (1024 * MIB)
-#define PAGE_SIZE          4096ull
+#define PAGE_SIZE          4096ul
 #define PAGE_MASK          (PAGE_SIZE - 1)
 #define container_of(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
 

@@ -47,17 +47,6 @@ static always_inline void *gmem_ptr(const struct gmem *m, gpa_t addr, uint64_t n
 	return gmem_ptr_other(m, addr, n, write);
 }
 
-/* Host pointer to the page that begins at addr (page-aligned), for reading, or NULL. */
-static always_inline void *gmem_page(const struct gmem *m, gpa_t addr)
-{
-	uint64_t offset = addr.raw - m->main.base.raw;
-
-	/* Slots are whole pages, so that the first byte answers for all. */
-	if (likely(offset < m->main.size))
-		return m->main.host + offset;
-	return gmem_ptr_other(m, addr, PAGE_SIZE, false);
-}
-
 /* 0, or -EFAULT when any byte is not memory (then nothing is copied). May cross adjacent slots. */
 must_check int gmem_read(const struct gmem *m, gpa_t addr, void *buf, uint64_t n);
 must_check int gmem_write(const struct gmem *m, gpa_t addr, const void *buf, uint64_t n);

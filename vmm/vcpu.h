@@ -3,10 +3,12 @@
 #ifndef VMM_VCPU_H
 #define VMM_VCPU_H
 
+#include "arch/x86_64/fpu.h"
 #include "arch/x86_64/virt/virt.h"
 #include "vmm/dev/vlapic.h"
 #include "vmm/gwalk.h"
 #include "vmm/insn/insn.h"
+#include "vmm/msr.h"
 
 struct vm;
 struct thread;
@@ -30,10 +32,23 @@ struct vcpu {
 	struct vlapic lapic;
 	uint32_t requests;
 	bool halted;		 /* in HLT; a wake-up moves on */
+	bool attention;		 /* (v) something is to be looked at before the next entry */
+	bool nmi_pending;	 /* (v) */
 	struct vm_event pending; /* an exception or re-injection to be delivered at the next entry */
 	uint64_t counts[EXIT_KINDS];
-	uint64_t msr_tsc_adjust, msr_misc_enable, msr_tsc_aux;
+	struct vmsr msr;
+	struct fpu fpu;
 };
+
+/* A vCPU of vm's, after reset; its thread is not made yet. NULL: no memory. */
+must_check struct vcpu *vcpu_create(struct vm *vm, unsigned id);
+void vcpu_destroy(struct vcpu *v);
+/* The CPU's RESET; then its registers as a loader wants them. */
+void vcpu_reset(struct vcpu *v);
+struct load_regs;
+void vcpu_set_regs(struct vcpu *v, const struct load_regs *r);
+/* The body of its thread: the loop, until the VM ends. */
+void vcpu_loop(void *vcpu);
 
 /* Sets request bits and makes the vCPU see them soon: wakes it from HLT, or interrupts its CPU. */
 void vcpu_request(struct vcpu *v, unsigned requests);
@@ -48,6 +63,15 @@ void vcpu_raise_gp(struct vcpu *v);
 void vcpu_raise_ud(struct vcpu *v);
 void vcpu_raise_pf(struct vcpu *v, const struct gwalk_fault *fault);
 
+/* The end of an instruction with TF set: #DB, with DR6.BS. */
+void vcpu_raise_step(struct vcpu *v);
+/* What was being delivered when the exit came is delivered at the next entry. */
+void vcpu_redeliver(struct vcpu *v, const struct vm_event *e);
+/* The local APIC by MMIO and MSR, kept in step with the hardware's copy of TPR. */
+void vcpu_lapic_access(struct vcpu *v, struct bus_access *a);
+must_check int vcpu_lapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t value);
+/* Moves the guest's TSC by so many ticks. */
+void vcpu_move_tsc(struct vcpu *v, uint64_t by);
 /* The guest's TSC now. */
 uint64_t vcpu_tsc(struct vcpu *v);
 unsigned vcpu_cpl(struct vcpu *v);

@@ -3,8 +3,10 @@
 #ifndef VMM_VM_H
 #define VMM_VM_H
 
+#include "core/thread.h"
 #include "lib/lock.h"
 #include "vmm/bus.h"
+#include "vmm/cpuid.h"
 #include "vmm/dev/vdebug.h"
 #include "vmm/dev/vi8042.h"
 #include "vmm/dev/vioapic.h"
@@ -30,7 +32,23 @@ struct vm_config {
 	const uint8_t *initrd;	 /* the first module after the kernel; NULL: none */
 	uint64_t initrd_size;
 	char cmdline[2048];
+	uint64_t boot_time;	 /* seconds since 1970 */
+	bool end_on_reset;	 /* a reset ends the VM instead of starting it again */
 	bool debug_ports; /* 0xE9 and 0xF4, as QEMU has them */
+};
+
+/* A guest's RAM in host memory: blocks of pages, mapped side by side in the host's address space. */
+enum { VM_BLOCKS = 1024 };
+#define VM_MEMORY_MIN (4 * MIB)
+
+struct vm_memory {
+	struct vm_block {
+		void *at;
+		uint8_t order;
+	} blocks[VM_BLOCKS];
+	unsigned count;
+	uint8_t *base; /* host virtual; NULL: none */
+	uint64_t size;
 };
 
 /*
@@ -42,11 +60,16 @@ struct vm {
 	struct virt_vm hw;	   /* (c) */
 	struct gmem mem;	   /* (c) */
 	struct bus pio, mmio;	   /* (c) but for counters */
+	struct vcpuid cpuid;	   /* (c) */
+	uint64_t cr4_allowed, efer_allowed; /* (c) what the guest may set */
+	struct vm_memory memory;   /* (c) the host memory behind mem */
 	struct vcpu *vcpus[VM_VCPUS]; /* (c) */
 	unsigned vcpu_count;
 	enum vm_end end;	   /* (D) */
 	unsigned exit_status;	   /* (D) what the guest wrote to the exit port */
 	char end_reason[160];
+	struct wait_queue ended;   /* for vm_wait() */
+	bool vcpu_gone;		   /* (D) the vCPU's thread has left the loop */
 
 	struct vpic vpic;	   /* (D) from here on */
 	struct vpit vpit;
@@ -58,6 +81,25 @@ struct vm {
 	struct vpci vpci;
 	struct vdebug vdebug;
 };
+
+/*
+ * Makes a VM with everything that config says, its kernel loaded: NULL when it cannot be, with the
+ * reason logged and nothing left behind.
+ */
+must_check struct vm *vm_create(const struct vm_config *config);
+void vm_destroy(struct vm *vm);
+/* Starts the vCPU's thread. 0 or -ENOMEM. */
+must_check int vm_start(struct vm *vm);
+/* Waits until the VM has ended; how is in vm->end. */
+void vm_wait(struct vm *vm);
+/* The first half of a PC's reset: devices, vCPU, the kernel loaded anew. By the vCPU's thread. */
+must_check int vm_reset(struct vm *vm);
+/* By the vCPU's thread, last. */
+void vm_ended(struct vm *vm);
+
+/* The host memory behind the guest's RAM: vmm/vm_memory.c. 0; -ENOMEM, -ENOSPC (logged). */
+must_check int vm_memory_init(struct vm *vm);
+void vm_memory_fini(struct vm *vm);
 
 /* Ends or resets the machine: what a device calls for power-off, reset line, exit port. Caller holds vm->lock. */
 void vm_request_end(struct vm *vm, enum vm_end how, const char *reason);

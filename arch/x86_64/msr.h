@@ -80,6 +80,12 @@ enum msr {
 #define FEATURE_CONTROL_LOCK    (1ull << 0)
 #define FEATURE_CONTROL_VMX     (1ull << 2) /* outside SMX */
 
+#define MISC_ENABLE_FAST_STRINGS (1ull << 0)
+
+/* HWCR's bits that software switches to no effect here: SMM lock, TLB cache, INVD as WBINVD, FFDIS, MCA status writes, TSC frequency. */
+#define HWCR_KEPT                ((1ull << 0) | (1ull << 3) | (1ull << 4) | (1ull << 6) | (1ull << 18) | (1ull << 24))
+#define DE_CFG_LFENCE_SERIALIZE  (1ull << 1)
+
 #define VM_CR_SVM_LOCK  (1ull << 3)
 #define VM_CR_SVMDIS    (1ull << 4)
 

@@ -57,8 +57,7 @@ enum vreg {
 	VREG_NMI_BLOCKED, /* 0 or 1 */
 	VREG_TPR,	  /* CR8's view of it: 0-15; the hardware's copy, which a guest moves without an exit */
 	VREG_DEBUGCTL,
-	VREG_TSC_AUX,	    /* what RDTSCP and RDPID give */
-	VREG_TPR_THRESHOLD, /* EXIT_TPR when CR8 falls below it; 0: never */
+	VREG_TSC_AUX,	  /* what RDTSCP and RDPID give */
 	VREGS
 };
 
@@ -176,7 +175,7 @@ struct virt_vm {
 	struct ptab *nested;
 	uint8_t *io_map;  /* the vendor's layout */
 	uint8_t *msr_map; /* the vendor's layout */
-	uint64_t generation; /* of the nested tables: a vCPU that has seen an older one flushes */
+	uint64_t generation; /* of the nested tables and tsc_offset: a vCPU that has seen an older one flushes */
 	uint64_t tsc_offset;
 };
 

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Plinth's own command line: words, each a name or name=value. */
+#ifndef BOOT_OPTIONS_H
+#define BOOT_OPTIONS_H
+
+#include "lib/types.h"
+
+struct options {
+	uint64_t memory;      /* mem=256M: the guest's; 0: most of what there is */
+	bool debug_ports;     /* debug-ports: the guest gets 0xE9 and 0xF4 */
+	bool end_on_reset;    /* reset=end: a guest's reset ends it */
+	char console[32];     /* console=com1,115200 */
+	char exit[16];	      /* exit=acpi|bochs|PORT */
+	unsigned log_level;   /* log=quiet|info|debug: enum log_level */
+};
+
+/* The defaults, then what line says. 0; or -EINVAL, with each word that is wrong logged. */
+must_check int options_parse(const char *line, struct options *o);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads and the scheduler: non-preemptive inside Plinth. A thread gives way where it blocks, yields
+ * or asks sched_check(); idle CPUs halt.
+ */
+#ifndef CORE_THREAD_H
+#define CORE_THREAD_H
+
+#include "arch/x86_64/cpu.h"
+#include "lib/list.h"
+#include "lib/lock.h"
+
+enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_BLOCKED, THREAD_DEAD };
+
+struct thread {
+	uint64_t rsp; /* while it does not run */
+	struct list link; /* in a ready list or a wait queue */
+	enum thread_state state;
+	bool wake_pending; /* woken before it blocked */
+	void *stack_top;
+	struct cpu *cpu; /* where it runs, or ran last */
+	char name[24];
+};
+
+/* A ready thread on this CPU, or NULL when there is no memory. Its end frees it. */
+struct thread *thread_create(const char *name, void (*body)(void *arg), void *arg) must_check;
+_Noreturn void thread_exit(void);
+
+static inline struct thread *thread_self(void)
+{
+	return this_cpu()->thread;
+}
+
+/* Sleeps until thread_wake(), at once when one came since the last thread_block(). */
+void thread_block(void);
+/* From any context, interrupts too. */
+void thread_wake(struct thread *t);
+/* Lets other ready threads run. */
+void sched_yield(void);
+/* Yields if the time slice is over. */
+static inline void sched_check(void)
+{
+	if (unlikely(this_cpu()->resched))
+		sched_yield();
+}
+
+/* Turns the caller into c's idle thread and first runner. */
+void sched_init(struct cpu *c);
+_Noreturn void sched_idle(void);
+
+/* Threads that wait for one event. */
+struct wait_queue {
+	struct lock lock;
+	struct list waiters;
+};
+
+void wait_init(struct wait_queue *q);
+/* Sleeps until condition(arg) holds; it is looked at under the queue's lock, so no wake-up is lost. */
+void wait_until(struct wait_queue *q, bool (*condition)(void *arg), void *arg);
+void wait_wake_all(struct wait_queue *q);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* Three ways out of a machine: ACPI's, and those by which QEMU and Bochs tell a test how it went. */
+#include "drivers/end.h"
+#include "arch/x86_64/asm.h"
+#include "drivers/console.h"
+#include "drivers/power.h"
+#include "lib/errno.h"
+#include "lib/log.h"
+#include "lib/string.h"
+
+enum { BOCHS_SHUTDOWN_PORT = 0x8900, STATUS_FAILED = 0x7f };
+
+static struct {
+	enum { END_ACPI, END_BOCHS, END_DEBUG_EXIT } way;
+	uint16_t port;
+} end;
+
+int end_configure(const char *how)
+{
+	uint64_t port;
+
+	if (!strcmp(how, "acpi")) {
+		end.way = END_ACPI;
+	} else if (!strcmp(how, "bochs")) {
+		end.way = END_BOCHS;
+	} else if (!str_to_u64(how, &port) && port && port <= UINT16_MAX) {
+		end.way = END_DEBUG_EXIT;
+		end.port = (uint16_t)port;
+	} else {
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static _Noreturn void halt(void)
+{
+	for (;;)
+		__asm__ volatile("cli; hlt");
+}
+
+static void end_bochs(void)
+{
+	for (const char *c = "Shutdown"; *c; c++)
+		out8(BOCHS_SHUTDOWN_PORT, (uint8_t)*c);
+}
+
+void end_machine(uint8_t status)
+{
+	console_flush();
+	switch (end.way) {
+	case END_BOCHS: end_bochs(); break;
+	case END_DEBUG_EXIT: out32(end.port, status); break;
+	default:
+		if (power_off())
+			log_error("the machine does not switch itself off: it is safe to do so by hand");
+		break;
+	}
+	console_flush();
+	halt();
+}
+
+void end_failed(void)
+{
+	if (end.way != END_ACPI)
+		end_machine(STATUS_FAILED);
+	console_flush();
+	halt();
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+/* The policy: one list of what passes, then a function a leaf. */
+#include "vmm/cpuid.h"
+#include "arch/x86_64/cpuid.h"
+#include "arch/x86_64/cr.h"
+#include "arch/x86_64/features.h"
+#include "core/timer.h"
+#include "vmm/exit.h"
+#include "vmm/vm.h"
+
+/* Offered where the host has them: instructions, and what the nested tables and the MSR table carry. */
+#define PASS_1_ECX                                                                                 \
+	(CPUID_1_ECX_SSE3 | CPUID_1_ECX_PCLMULQDQ | CPUID_1_ECX_SSSE3 | CPUID_1_ECX_FMA |          \
+	 CPUID_1_ECX_CX16 | CPUID_1_ECX_PCID | CPUID_1_ECX_SSE41 | CPUID_1_ECX_SSE42 |             \
+	 CPUID_1_ECX_MOVBE | CPUID_1_ECX_POPCNT | CPUID_1_ECX_AES | CPUID_1_ECX_XSAVE |            \
+	 CPUID_1_ECX_AVX | CPUID_1_ECX_F16C | CPUID_1_ECX_RDRAND)
+#define PASS_1_EDX                                                                                 \
+	(CPUID_1_EDX_FPU | CPUID_1_EDX_VME | CPUID_1_EDX_DE | CPUID_1_EDX_PSE | CPUID_1_EDX_TSC |  \
+	 CPUID_1_EDX_MSR | CPUID_1_EDX_PAE | CPUID_1_EDX_MCE | CPUID_1_EDX_CX8 |                   \
+	 CPUID_1_EDX_SEP | CPUID_1_EDX_PGE | CPUID_1_EDX_MCA | CPUID_1_EDX_CMOV |                  \
+	 CPUID_1_EDX_PAT | CPUID_1_EDX_PSE36 | CPUID_1_EDX_CLFSH | CPUID_1_EDX_MMX |               \
+	 CPUID_1_EDX_FXSR | CPUID_1_EDX_SSE | CPUID_1_EDX_SSE2 | CPUID_1_EDX_SS)
+#define PASS_7_0_EBX                                                                               \
+	(CPUID_7_0_EBX_FSGSBASE | CPUID_7_0_EBX_BMI1 | CPUID_7_0_EBX_AVX2 |                        \
+	 CPUID_7_0_EBX_FDP_EXCPTN_ONLY | CPUID_7_0_EBX_SMEP | CPUID_7_0_EBX_BMI2 |                 \
+	 CPUID_7_0_EBX_ERMS | CPUID_7_0_EBX_INVPCID | CPUID_7_0_EBX_FCS_FDS_ZERO |                 \
+	 CPUID_7_0_EBX_RDSEED | CPUID_7_0_EBX_ADX | CPUID_7_0_EBX_SMAP |                           \
+	 CPUID_7_0_EBX_CLFLUSHOPT | CPUID_7_0_EBX_CLWB | CPUID_7_0_EBX_SHA)
+#define PASS_7_0_EBX_AVX512                                                                        \
+	(CPUID_7_0_EBX_AVX512F | CPUID_7_0_EBX_AVX512DQ | CPUID_7_0_EBX_AVX512_IFMA |              \
+	 CPUID_7_0_EBX_AVX512CD | CPUID_7_0_EBX_AVX512BW | CPUID_7_0_EBX_AVX512VL)
+#define PASS_7_0_ECX                                                                               \
+	(CPUID_7_0_ECX_UMIP | CPUID_7_0_ECX_GFNI | CPUID_7_0_ECX_VAES | CPUID_7_0_ECX_VPCLMULQDQ | \
+	 CPUID_7_0_ECX_RDPID | CPUID_7_0_ECX_CLDEMOTE | CPUID_7_0_ECX_MOVDIRI |                    \
+	 CPUID_7_0_ECX_MOVDIR64B)
+#define PASS_7_0_ECX_AVX512                                                                        \
+	(CPUID_7_0_ECX_AVX512_VBMI | CPUID_7_0_ECX_AVX512_VBMI2 | CPUID_7_0_ECX_AVX512_VNNI |      \
+	 CPUID_7_0_ECX_AVX512_BITALG | CPUID_7_0_ECX_AVX512_VPOPCNTDQ)
+#define PASS_7_0_EDX (CPUID_7_0_EDX_FSRM | CPUID_7_0_EDX_MD_CLEAR | CPUID_7_0_EDX_SERIALIZE)
+#define PASS_80000001_ECX                                                                          \
+	(CPUID_80000001_ECX_LAHF | CPUID_80000001_ECX_ABM | CPUID_80000001_ECX_SSE4A |             \
+	 CPUID_80000001_ECX_MISALIGNSSE | CPUID_80000001_ECX_PREFETCHW |                           \
+	 CPUID_80000001_ECX_ALTMOVCR8)
+#define PASS_80000001_EDX                                                                          \
+	(CPUID_80000001_EDX_REPEATED | CPUID_80000001_EDX_SYSCALL | CPUID_80000001_EDX_NX |        \
+	 CPUID_80000001_EDX_MMXEXT | CPUID_80000001_EDX_PAGE1GB | CPUID_80000001_EDX_RDTSCP |      \
+	 CPUID_80000001_EDX_LM | CPUID_80000001_EDX_3DNOWEXT | CPUID_80000001_EDX_3DNOW)
+#define PASS_80000008_EBX (CPUID_80000008_EBX_CLZERO | CPUID_80000008_EBX_RSTRFPERRPTRS)
+#define PASS_80000021_EAX                                                                          \
+	(CPUID_80000021_EAX_NO_NESTED_DATA_BP | CPUID_80000021_EAX_LFENCE_SERIALIZING |            \
+	 CPUID_80000021_EAX_NULL_SEL_CLEARS | CPUID_80000021_EAX_FSRS | CPUID_80000021_EAX_FSRC)
+/* Switched with the FPU's state, and offered as far as the host's XCR0 goes. */
+#define PASS_XCR0 (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512)
+
+/* Offered whatever the host has: Plinth does these itself. */
+#define OWN_1_ECX    (CPUID_1_ECX_X2APIC | CPUID_1_ECX_TSC_DEADLINE | CPUID_1_ECX_HYPERVISOR)
+#define OWN_1_EDX    (CPUID_1_EDX_APIC | CPUID_1_EDX_MTRR)
+#define OWN_7_0_EBX  CPUID_7_0_EBX_TSC_ADJUST
+
+enum { CACHE_CORES_SHIFT = 26, CACHE_SHARING_SHIFT = 14, CACHE_SHARING = 0xfff, CACHE_TYPE = 0x1f };
+enum { LEVEL_SMT = 1, LEVEL_CORE = 2, LEVEL_SHIFT = 8 };
+enum { XSAVE_LEGACY_AND_HEADER = 576 };
+
+static void init_features(struct vcpuid *c)
+{
+	struct cpuid_regs f = cpuid(CPUID_FEATURES, 0);
+	const uint32_t clflush = 0xff00;
+
+	f.ebx &= clflush; /* the APIC ID is each vCPU's own; one logical CPU */
+	f.ecx = (f.ecx & PASS_1_ECX) | OWN_1_ECX;
+	f.edx = (f.edx & PASS_1_EDX) | OWN_1_EDX;
+	if (!(c->xcr0_allowed & XCR0_AVX))
+		f.ecx &= ~(uint32_t)(CPUID_1_ECX_AVX | CPUID_1_ECX_FMA | CPUID_1_ECX_F16C);
+	if (!c->xcr0_allowed)
+		f.ecx &= ~(uint32_t)CPUID_1_ECX_XSAVE;
+	c->basic[CPUID_FEATURES] = f;
+}
+
+static void init_extended_features(struct vcpuid *c)
+{
+	struct cpuid_regs f = cpuid(CPUID_EXTENDED_FEATURES, 0);
+	bool avx512 = (c->xcr0_allowed & XCR0_AVX512) == XCR0_AVX512;
+
+	c->features[0] = (struct cpuid_regs){
+		.ebx = (f.ebx & (PASS_7_0_EBX | (avx512 ? PASS_7_0_EBX_AVX512 : 0))) | OWN_7_0_EBX,
+		.ecx = f.ecx & (PASS_7_0_ECX | (avx512 ? PASS_7_0_ECX_AVX512 : 0)),
+		.edx = f.edx & PASS_7_0_EDX,
+	};
+	if (!(c->xcr0_allowed & XCR0_AVX)) {
+		c->features[0].ebx &= ~(uint32_t)CPUID_7_0_EBX_AVX2;
+		c->features[0].ecx &= ~(uint32_t)(CPUID_7_0_ECX_VAES | CPUID_7_0_ECX_VPCLMULQDQ);
+	}
+}
+
+/* XSAVE without its compacted and supervisor forms: Plinth does not virtualise IA32_XSS. */
+static void init_xsave(struct vcpuid *c)
+{
+	uint32_t size = XSAVE_LEGACY_AND_HEADER;
+
+	if (!c->xcr0_allowed)
+		return;
+	for (unsigned i = 2; i < VCPUID_SUBLEAVES; i++) {
+		struct cpuid_regs part = cpuid(CPUID_XSAVE, i);
+
+		if (!(c->xcr0_allowed & BIT(i)))
+			continue;
+		c->xsave[i] = part;
+		size = MAX(size, part.ebx + part.eax);
+	}
+	c->xsave[0] = (struct cpuid_regs){ .eax = (uint32_t)c->xcr0_allowed, .ecx = size };
+	c->xsave[1].eax = cpuid(CPUID_XSAVE, 1).eax & (CPUID_D_1_EAX_XSAVEOPT | CPUID_D_1_EAX_XGETBV1);
+}
+
+/* The caches are the host's; nobody shares them. */
+static void init_caches(struct vcpuid *c)
+{
+	const uint32_t shared = (uint32_t)CACHE_SHARING << CACHE_SHARING_SHIFT |
+				(uint32_t)0x3f << CACHE_CORES_SHIFT;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(c->cache); i++) {
+		if (features.max_basic >= CPUID_CACHE_PARAMETERS && c->is_intel)
+			c->cache[i] = cpuid(CPUID_CACHE_PARAMETERS, i);
+		if (features.max_extended >= CPUID_EXT_CACHE && c->is_amd)
+			c->amd_cache[i] = cpuid(CPUID_EXT_CACHE, i);
+		c->cache[i].eax &= ~shared;
+		c->amd_cache[i].eax &= ~shared;
+	}
+}
+
+/* The true frequency as a ratio to a 1 GHz crystal, which is also the local APIC's bus clock. */
+static void init_frequency(struct vcpuid *c)
+{
+	const uint32_t crystal = 1000000000, unit = 1000, mhz = 1000000;
+	uint64_t hz = time_tsc_hz();
+
+	if (!c->is_intel)
+		return;
+	c->basic[CPUID_TSC] = (struct cpuid_regs){ .eax = crystal / unit,
+						   .ebx = (uint32_t)(hz / unit),
+						   .ecx = crystal };
+	c->basic[CPUID_FREQUENCY] = (struct cpuid_regs){ .eax = (uint32_t)(hz / mhz),
+							 .ebx = (uint32_t)(hz / mhz),
+							 .ecx = 100 };
+}
+
+static void init_basic(struct vcpuid *c)
+{
+	uint32_t max = MIN(features.max_basic, (uint32_t)CPUID_XSAVE);
+
+	c->basic_max = c->is_intel ? CPUID_FREQUENCY : max;
+	c->basic[CPUID_VENDOR] = cpuid(CPUID_VENDOR, 0);
+	c->basic[CPUID_VENDOR].eax = c->basic_max;
+	if (c->is_intel)
+		c->basic[CPUID_CACHE_DESCRIPTORS] = cpuid(CPUID_CACHE_DESCRIPTORS, 0);
+	c->basic[CPUID_THERMAL_POWER].eax = CPUID_6_EAX_ARAT; /* the virtual APIC's timer never stops */
+	init_features(c);
+	if (features.max_basic >= CPUID_EXTENDED_FEATURES)
+		init_extended_features(c);
+	c->topology[0] = (struct cpuid_regs){ .ebx = 1, .ecx = LEVEL_SMT << LEVEL_SHIFT };
+	c->topology[1] = (struct cpuid_regs){ .ebx = VM_VCPUS, .ecx = LEVEL_CORE << LEVEL_SHIFT | 1 };
+	init_xsave(c);
+	init_caches(c);
+	init_frequency(c);
+}
+
+static void init_extended(struct vcpuid *c)
+{
+	uint32_t base = CPUID_EXT_MAX;
+	struct cpuid_regs *x = c->extended;
+	uint32_t last = c->is_amd ? CPUID_EXT_FEATURES_2 : CPUID_EXT_SIZES;
+
+	c->extended_max = MIN(features.max_extended, last);
+	for (uint32_t leaf = base; leaf <= c->extended_max; leaf++)
+		if (leaf <= CPUID_EXT_SIZES || leaf == CPUID_EXT_TLB_1G ||
+		    leaf == CPUID_EXT_OPTIMIZATION || leaf == CPUID_EXT_FEATURES_2)
+			x[leaf - base] = cpuid(leaf, 0);
+	x[0].eax = c->extended_max;
+	x[1].ecx &= PASS_80000001_ECX;
+	x[1].edx &= PASS_80000001_EDX;
+	x[CPUID_EXT_POWER - base] = (struct cpuid_regs){
+		.edx = x[CPUID_EXT_POWER - base].edx & CPUID_80000007_EDX_INVARIANT_TSC
+	};
+	x[CPUID_EXT_SIZES - base].eax &= 0xffff;
+	x[CPUID_EXT_SIZES - base].ebx &= PASS_80000008_EBX;
+	x[CPUID_EXT_SIZES - base].ecx = x[CPUID_EXT_SIZES - base].edx = 0;
+	x[CPUID_EXT_FEATURES_2 - base] = (struct cpuid_regs){
+		.eax = x[CPUID_EXT_FEATURES_2 - base].eax & PASS_80000021_EAX
+	};
+}
+
+/* Leaf 10h is where VMware began to tell the frequencies, in kHz; other systems followed. */
+static void init_hypervisor(struct vcpuid *c)
+{
+	enum { LEAF_FREQUENCIES = 0x10, INTERFACE_VERSION = 1, BUS_KHZ = 1000000 };
+
+	/* "PlinthPlinth" */
+	c->hypervisor[0] = (struct cpuid_regs){ .eax = CPUID_HYPERVISOR + LEAF_FREQUENCIES,
+						.ebx = 0x6e696c50,
+						.ecx = 0x6c506874,
+						.edx = 0x68746e69 };
+	c->hypervisor[1].eax = INTERFACE_VERSION;
+	c->hypervisor[LEAF_FREQUENCIES].eax = (uint32_t)(time_tsc_hz() / 1000);
+	c->hypervisor[LEAF_FREQUENCIES].ebx = BUS_KHZ;
+}
+
+/* The bits of CR4 and EFER that a guest may set: those of the features that it is offered. */
+static void init_masks(struct vm *vm)
+{
+	const struct vcpuid *c = &vm->cpuid;
+	const struct cpuid_regs *f1 = &c->basic[CPUID_FEATURES], *f7 = &c->features[0];
+
+	vm->cr4_allowed = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE |
+			  CR4_PGE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+	vm->cr4_allowed |= f1->ecx & CPUID_1_ECX_PCID ? CR4_PCIDE : 0;
+	vm->cr4_allowed |= f1->ecx & CPUID_1_ECX_XSAVE ? CR4_OSXSAVE : 0;
+	vm->cr4_allowed |= f7->ebx & CPUID_7_0_EBX_FSGSBASE ? CR4_FSGSBASE : 0;
+	vm->cr4_allowed |= f7->ebx & CPUID_7_0_EBX_SMEP ? CR4_SMEP : 0;
+	vm->cr4_allowed |= f7->ebx & CPUID_7_0_EBX_SMAP ? CR4_SMAP : 0;
+	vm->cr4_allowed |= f7->ecx & CPUID_7_0_ECX_UMIP ? CR4_UMIP : 0;
+	vm->efer_allowed = EFER_SCE | EFER_LME | EFER_LMA;
+	vm->efer_allowed |= c->extended[1].edx & CPUID_80000001_EDX_NX ? EFER_NXE : 0;
+}
+
+void cpuid_init(struct vm *vm)
+{
+	struct vcpuid *c = &vm->cpuid;
+
+	*c = (struct vcpuid){ 0 };
+	c->is_intel = features.vendor == CPU_INTEL;
+	c->is_amd = features.vendor == CPU_AMD || features.vendor == CPU_HYGON;
+	c->phys_bits = features.phys_bits;
+	c->xcr0_allowed = features.xcr0 & PASS_XCR0;
+	init_basic(c);
+	init_extended(c);
+	init_hypervisor(c);
+	init_masks(vm);
+}
+
+/* The size of XSAVE's area for what the guest has enabled now. */
+static uint32_t xsave_size(const struct vcpuid *c, uint64_t xcr0)
+{
+	uint32_t size = XSAVE_LEGACY_AND_HEADER;
+
+	for (unsigned i = 2; i < VCPUID_SUBLEAVES; i++)
+		if (xcr0 & BIT(i))
+			size = MAX(size, c->xsave[i].ebx + c->xsave[i].eax);
+	return size;
+}
+
+static void query_features(struct vcpu *v, struct cpuid_regs *out)
+{
+	out->ebx |= v->id << CPUID_1_EBX_APIC_ID_SHIFT | VM_VCPUS << CPUID_1_EBX_COUNT_SHIFT;
+	if (virt->get(&v->hw, VREG_CR4) & CR4_OSXSAVE)
+		out->ecx |= CPUID_1_ECX_OSXSAVE;
+	if (!vlapic_enabled(v))
+		out->edx &= ~(uint32_t)CPUID_1_EDX_APIC;
+}
+
+static void query_xsave(struct vcpu *v, uint32_t subleaf, struct cpuid_regs *out)
+{
+	const struct vcpuid *c = &v->vm->cpuid;
+
+	*out = subleaf < VCPUID_SUBLEAVES ? c->xsave[subleaf] : (struct cpuid_regs){ 0 };
+	/* XCR0 is the guest's own while it is loaded. */
+	if (c->xcr0_allowed && subleaf <= 1)
+		out->ebx = xsave_size(c, xgetbv(0));
+}
+
+static void query_basic(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+{
+	const struct vcpuid *c = &v->vm->cpuid;
+	const struct cpuid_regs none = { 0 };
+
+	*out = c->basic[leaf];
+	switch (leaf) {
+	case CPUID_FEATURES: query_features(v, out); break;
+	case CPUID_CACHE_PARAMETERS:
+		*out = subleaf < ARRAY_SIZE(c->cache) ? c->cache[subleaf] : none;
+		break;
+	case CPUID_EXTENDED_FEATURES:
+		*out = subleaf < ARRAY_SIZE(c->features) ? c->features[subleaf] : none;
+		break;
+	case CPUID_TOPOLOGY:
+		*out = subleaf < ARRAY_SIZE(c->topology) ? c->topology[subleaf] : none;
+		out->ecx |= (uint8_t)subleaf;
+		out->edx = v->id;
+		break;
+	case CPUID_XSAVE: query_xsave(v, subleaf, out); break;
+	default: break;
+	}
+}
+
+static void query_extended(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+{
+	const struct vcpuid *c = &v->vm->cpuid;
+
+	*out = c->extended[leaf - CPUID_EXT_MAX];
+	if (leaf == CPUID_EXT_CACHE && subleaf < ARRAY_SIZE(c->amd_cache))
+		*out = c->amd_cache[subleaf];
+}
+
+void cpuid_query(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+{
+	const struct vcpuid *c = &v->vm->cpuid;
+
+	if (leaf <= c->basic_max) {
+		query_basic(v, leaf, subleaf, out);
+	} else if (leaf - CPUID_EXT_MAX <= c->extended_max - CPUID_EXT_MAX) {
+		query_extended(v, leaf, subleaf, out);
+	} else if (leaf - CPUID_HYPERVISOR < VCPUID_HYPERVISOR) {
+		*out = c->hypervisor[leaf - CPUID_HYPERVISOR];
+	} else if (c->is_intel) {
+		/* Intel's answer beyond the end is that of the highest basic leaf. */
+		query_basic(v, c->basic_max, subleaf, out);
+	} else {
+		*out = (struct cpuid_regs){ 0 };
+	}
+}
+
+void exit_cpuid(struct vcpu *v)
+{
+	struct cpuid_regs r;
+
+	cpuid_query(v, (uint32_t)v->hw.gpr[RAX], (uint32_t)v->hw.gpr[RCX], &r);
+	v->hw.gpr[RAX] = r.eax;
+	v->hw.gpr[RBX] = r.ebx;
+	v->hw.gpr[RCX] = r.ecx;
+	v->hw.gpr[RDX] = r.edx;
+	exit_skip(v);
+}

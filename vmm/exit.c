@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From the kind of exit to its handler: one table. Handlers of a few lines stand here, the others in
+ * exit_*.c. All that nobody can handle leaves by one door, vm_crash().
+ */
+#include "vmm/exit.h"
+#include "arch/x86_64/asm.h"
+#include "arch/x86_64/cr.h"
+#include "arch/x86_64/trap.h"
+#include "core/thread.h"
+#include "vmm/irqchip.h"
+#include "vmm/vm.h"
+
+static void exit_host_irq(struct vcpu *v)
+{
+	(void)v;
+	irq_window();
+	sched_check();
+}
+
+static void exit_hlt(struct vcpu *v)
+{
+	exit_skip(v);
+	v->halted = true;
+	v->attention = true;
+}
+
+static void exit_pause(struct vcpu *v)
+{
+	exit_skip(v);
+	sched_yield();
+}
+
+/* No hypercall is defined yet: the caller learns so as Xen and KVM say it, by -ENOSYS in RAX. */
+static void exit_hypercall(struct vcpu *v)
+{
+	const uint64_t enosys = 38;
+
+	v->hw.gpr[RAX] = -enosys;
+	exit_skip(v);
+}
+
+static void exit_exception(struct vcpu *v)
+{
+	const struct exit_exception *e = &v->hw.exit.exception;
+
+	vcpu_raise(v, e->vector, e->has_error, e->error);
+}
+
+static void exit_window(struct vcpu *v)
+{
+	v->attention = true;
+}
+
+/* The guest's caches are the host's: written back, never thrown away, as INVD would. */
+static void exit_cache(struct vcpu *v)
+{
+	wbinvd();
+	exit_skip(v);
+}
+
+static void exit_rdtsc(struct vcpu *v)
+{
+	struct insn in;
+	uint64_t tsc;
+
+	if (exit_decode(v, &in))
+		return;
+	tsc = vcpu_tsc(v);
+	v->hw.gpr[RAX] = (uint32_t)tsc;
+	v->hw.gpr[RDX] = tsc >> 32;
+	if (in.op == INSN_RDTSCP)
+		v->hw.gpr[RCX] = (uint32_t)virt->get(&v->hw, VREG_TSC_AUX);
+	exit_skip(v);
+}
+
+/* No performance counters are offered. */
+static void exit_rdpmc(struct vcpu *v)
+{
+	vcpu_raise_gp(v);
+}
+
+static void exit_ud(struct vcpu *v)
+{
+	vcpu_raise_ud(v);
+}
+
+static void exit_tpr(struct vcpu *v)
+{
+	v->attention = true;
+}
+
+/* A triple fault pulls the reset line of a PC. */
+static void exit_shutdown(struct vcpu *v)
+{
+	lock_take(&v->vm->lock);
+	vm_request_end(v->vm, VM_RESET, "triple fault");
+	lock_drop(&v->vm->lock);
+}
+
+static void exit_init(struct vcpu *v)
+{
+	vcpu_request(v, REQUEST_INIT);
+}
+
+static void exit_apic_write(struct vcpu *v)
+{
+	vm_crash(v->vm, "an APIC write of the hardware's at %#x that nobody asked for",
+		 v->hw.exit.apic_offset);
+}
+
+static void exit_eoi(struct vcpu *v)
+{
+	vm_crash(v->vm, "an EOI of the hardware's, vector %#x, that nobody asked for",
+		 v->hw.exit.eoi_vector);
+}
+
+static void exit_fail(struct vcpu *v)
+{
+	vm_crash(v->vm, "the CPU refused to enter the guest at RIP %#lx (the lines above say why)",
+		 (unsigned long)v->hw.rip);
+}
+
+static void exit_unknown(struct vcpu *v)
+{
+	const uint64_t *raw = v->hw.exit.raw;
+
+	virt->dump(&v->hw);
+	vm_crash(v->vm, "an exit that Plinth does not know: %#lx, %#lx, %#lx, %#lx at RIP %#lx",
+		 (unsigned long)raw[0], (unsigned long)raw[1], (unsigned long)raw[2],
+		 (unsigned long)raw[3], (unsigned long)v->hw.rip);
+}
+
+static void (*const handlers[EXIT_KINDS])(struct vcpu *v) = {
+	[EXIT_HOST_IRQ] = exit_host_irq,
+	[EXIT_PIO] = exit_pio,
+	[EXIT_MEM] = exit_mem,
+	[EXIT_CPUID] = exit_cpuid,
+	[EXIT_RDMSR] = exit_rdmsr,
+	[EXIT_WRMSR] = exit_wrmsr,
+	[EXIT_CR] = exit_cr,
+	[EXIT_DR] = exit_dr,
+	[EXIT_XSETBV] = exit_xsetbv,
+	[EXIT_HLT] = exit_hlt,
+	[EXIT_PAUSE] = exit_pause,
+	[EXIT_HYPERCALL] = exit_hypercall,
+	[EXIT_EXCEPTION] = exit_exception,
+	[EXIT_WINDOW] = exit_window,
+	[EXIT_CACHE] = exit_cache,
+	[EXIT_RDTSC] = exit_rdtsc,
+	[EXIT_RDPMC] = exit_rdpmc,
+	[EXIT_UD] = exit_ud,
+	[EXIT_TASK_SWITCH] = exit_task_switch,
+	[EXIT_APIC_WRITE] = exit_apic_write,
+	[EXIT_EOI] = exit_eoi,
+	[EXIT_TPR] = exit_tpr,
+	[EXIT_SHUTDOWN] = exit_shutdown,
+	[EXIT_INIT] = exit_init,
+	[EXIT_FAIL] = exit_fail,
+	[EXIT_UNKNOWN] = exit_unknown,
+};
+
+void exit_handle(struct vcpu *v)
+{
+	const struct vm_exit *x = &v->hw.exit;
+
+	v->counts[x->kind]++;
+	if (unlikely(x->delivering.type != EVENT_NONE) && x->kind != EXIT_TASK_SWITCH)
+		vcpu_redeliver(v, &x->delivering);
+	handlers[x->kind](v);
+}

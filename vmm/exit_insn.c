@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The guest's instructions as Plinth sees them: fetched through the guest's own page tables, decoded,
+ * skipped, or executed against guest memory and the buses.
+ */
+#include "arch/x86_64/cr.h"
+#include "lib/errno.h"
+#include "lib/log.h"
+#include "lib/string.h"
+#include "vmm/exit.h"
+#include "vmm/vm.h"
+
+/* The linear address of RIP, cut to the mode's width. */
+static gva_t insn_address(struct vcpu *v, enum insn_mode mode)
+{
+	struct segment cs;
+
+	if (mode == INSN_64)
+		return gva(v->hw.rip);
+	virt->get_segment(&v->hw, VSEG_CS, &cs);
+	return gva((uint32_t)(cs.base + v->hw.rip));
+}
+
+/*
+ * Bytes up to the end of the page first: what lies behind it is read only if the instruction goes
+ * on there, as the CPU itself would.
+ */
+static int fetch(struct vcpu *v, enum insn_mode mode, unsigned have, uint8_t *bytes, unsigned *n)
+{
+	struct gwalk_mode walk;
+	struct gwalk_fault fault;
+	uint64_t at = insn_address(v, mode).raw + have;
+	unsigned want = (unsigned)MIN(INSN_MAX - have, PAGE_SIZE - at % PAGE_SIZE);
+
+	vcpu_walk_mode(v, &walk);
+	if (gwalk_read(&v->vm->mem, &walk, gva(at), bytes + have, want, WALK_FETCH, &fault)) {
+		if (fault.no_memory)
+			vm_crash(v->vm, "no memory behind the instruction at %#lx",
+				 (unsigned long)at);
+		else
+			vcpu_raise_pf(v, &fault);
+		return -EFAULT;
+	}
+	*n = have + want;
+	return 0;
+}
+
+static int explain(struct vcpu *v, int err, const uint8_t *bytes)
+{
+	if (err == -EINVAL) {
+		vcpu_raise_ud(v);
+	} else {
+		vm_crash(v->vm,
+			 "an instruction that Plinth does not decode at RIP %#lx: %02x %02x %02x %02x %02x %02x %02x %02x",
+			 (unsigned long)v->hw.rip, bytes[0], bytes[1], bytes[2], bytes[3], bytes[4],
+			 bytes[5], bytes[6], bytes[7]);
+	}
+	return -EFAULT;
+}
+
+int exit_decode(struct vcpu *v, struct insn *in)
+{
+	struct vm_exit *x = &v->hw.exit;
+	enum insn_mode mode = vcpu_insn_mode(v);
+	uint8_t fetched[INSN_MAX + 1];
+	const uint8_t *bytes = x->bytes;
+	unsigned n = x->bytes_n;
+	int err;
+
+	if (!n) {
+		bytes = fetched;
+		if (fetch(v, mode, 0, fetched, &n))
+			return -EFAULT;
+	}
+	err = insn_decode(bytes, n, mode, in);
+	if (err == -EAGAIN && n < INSN_MAX && bytes == fetched) {
+		if (fetch(v, mode, n, fetched, &n))
+			return -EFAULT;
+		err = insn_decode(bytes, n, mode, in);
+	}
+	if (err == -EAGAIN)
+		err = -EINVAL;
+	if (err)
+		return explain(v, err, bytes);
+	x->insn_len = in->len;
+	return 0;
+}
+
+void exit_skip(struct vcpu *v)
+{
+	struct vm_exit *x = &v->hw.exit;
+	struct insn in;
+
+	if (!x->insn_len && exit_decode(v, &in))
+		return;
+	v->hw.rip += x->insn_len;
+	if (unlikely(x->shadow))
+		virt->set(&v->hw, VREG_INTR_SHADOW, 0);
+	if (unlikely(v->hw.rip >> 32) && vcpu_insn_mode(v) != INSN_64)
+		v->hw.rip = (uint32_t)v->hw.rip;
+	if (unlikely(v->hw.rflags & RFLAGS_TF))
+		vcpu_raise_step(v);
+}
+
+/* Where a memory operand of the instruction that exited is looked up. */
+struct context {
+	struct vcpu *v;
+	bool have_gpa; /* the exit's own address is that of the one operand */
+};
+
+static int translate(struct context *c, gva_t addr, bool write, gpa_t *out)
+{
+	const struct exit_mem *m = &c->v->hw.exit.mem;
+	struct gwalk_mode walk;
+	struct gwalk_fault fault;
+
+	/* The hardware has walked for us: the page is known, if the offsets agree. */
+	if (c->have_gpa && (addr.raw & PAGE_MASK) == (m->gpa.raw & PAGE_MASK)) {
+		*out = m->gpa;
+		return 0;
+	}
+	vcpu_walk_mode(c->v, &walk);
+	if (!gwalk(&c->v->vm->mem, &walk, addr, write ? WALK_WRITE : WALK_READ, out, &fault))
+		return 0;
+	if (fault.no_memory)
+		vm_crash(c->v->vm, "the page tables for %#lx lie where there is no memory",
+			 (unsigned long)addr.raw);
+	else
+		vcpu_raise_pf(c->v, &fault);
+	return INSN_FAULT;
+}
+
+/* Memory or a device, within one page. */
+static void access_physical(struct vcpu *v, gpa_t at, void *data, unsigned size, bool write)
+{
+	struct bus_access a = { .size = (uint8_t)size, .write = write, .value = ~0ull };
+	void *ram = gmem_ptr(&v->vm->mem, at, size, write);
+
+	if (ram && write) {
+		memcpy(ram, data, size);
+		return;
+	}
+	if (ram) {
+		memcpy(data, ram, size);
+		return;
+	}
+	if (write) {
+		a.value = 0;
+		memcpy(&a.value, data, size);
+	}
+	if (vlapic_claims(v, at.raw)) {
+		a.offset = at.raw & PAGE_MASK;
+		vcpu_lapic_access(v, &a);
+	} else {
+		lock_take(&v->vm->lock);
+		bus_access(v->vm, &v->vm->mmio, at.raw, &a);
+		lock_drop(&v->vm->lock);
+	}
+	if (!write)
+		memcpy(data, &a.value, size);
+}
+
+static int mem(void *ctx, gva_t addr, void *data, unsigned size, bool write, bool locked)
+{
+	struct context *c = ctx;
+	unsigned first = (unsigned)MIN(size, PAGE_SIZE - (addr.raw & PAGE_MASK));
+	gpa_t at, next = { 0 };
+
+	(void)locked; /* one access of a device is one access, and Plinth's threads do not share a CPU */
+	if (translate(c, addr, write, &at))
+		return INSN_FAULT;
+	/* Both halves are translated before either is touched. */
+	if (first < size && translate(c, gva(addr.raw + first), write, &next))
+		return INSN_FAULT;
+	access_physical(c->v, at, data, first, write);
+	if (first < size)
+		access_physical(c->v, next, (uint8_t *)data + first, size - first, write);
+	return INSN_DONE;
+}
+
+static int io(void *ctx, uint16_t port, uint32_t *data, unsigned size, bool write)
+{
+	struct context *c = ctx;
+	struct bus_access a = { .size = (uint8_t)size, .write = write, .value = write ? *data : ~0ull };
+
+	lock_take(&c->v->vm->lock);
+	bus_access(c->v->vm, &c->v->vm->pio, port, &a);
+	lock_drop(&c->v->vm->lock);
+	if (!write)
+		*data = (uint32_t)a.value;
+	return INSN_DONE;
+}
+
+static void segment(void *ctx, enum vseg seg, struct segment *s)
+{
+	struct context *c = ctx;
+
+	virt->get_segment(&c->v->hw, seg, s);
+}
+
+static void raise(void *ctx, uint8_t vector, bool has_error, uint32_t error)
+{
+	struct context *c = ctx;
+
+	vcpu_raise(c->v, vector, has_error, error);
+}
+
+/* Whether in has exactly one memory operand: then the exit's address is that one's. */
+static bool has_one_operand(const struct insn *in)
+{
+	switch (in->op) {
+	case INSN_MOVS:
+	case INSN_CMPS:
+	case INSN_PUSH:
+	case INSN_POP: return false;
+	default: return !(in->prefixes & (INSN_REP | INSN_REPNE));
+	}
+}
+
+void exit_execute(struct vcpu *v, const struct insn *in)
+{
+	struct context c = {
+		.v = v,
+		.have_gpa = v->hw.exit.kind == EXIT_MEM && !v->hw.exit.mem.walk && has_one_operand(in),
+	};
+	struct insn_machine m = {
+		.gpr = v->hw.gpr,
+		.rip = &v->hw.rip,
+		.rflags = &v->hw.rflags,
+		.mode = vcpu_insn_mode(v),
+		.ctx = &c,
+		.mem = mem,
+		.io = io,
+		.segment = segment,
+		.raise = raise,
+	};
+	bool tf = v->hw.rflags & RFLAGS_TF;
+	int err = insn_exec(in, &m);
+
+	if (err == -ENOTSUP) {
+		vm_crash(v->vm, "instruction %s at RIP %#lx touches device memory at %#lx: not one that Plinth executes",
+			 insn_op_name(in->op), (unsigned long)v->hw.rip,
+			 (unsigned long)v->hw.exit.mem.gpa.raw);
+		return;
+	}
+	if (err == INSN_FAULT)
+		return;
+	if (v->hw.exit.shadow)
+		virt->set(&v->hw, VREG_INTR_SHADOW, 0);
+	if (tf)
+		vcpu_raise_step(v);
+}

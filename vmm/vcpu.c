@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The loop of a vCPU's thread, and what is decided between two entries: what to deliver, which
+ * window to ask for, whether to sleep.
+ */
+#include "vmm/vcpu.h"
+#include "arch/x86_64/asm.h"
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/cr.h"
+#include "arch/x86_64/msr.h"
+#include "core/alloc.h"
+#include "core/thread.h"
+#include "lib/errno.h"
+#include "lib/log.h"
+#include "vmm/exit.h"
+#include "vmm/irqchip.h"
+#include "vmm/load/load.h"
+#include "vmm/vm.h"
+
+struct vcpu *vcpu_create(struct vm *vm, unsigned id)
+{
+	struct vcpu *v = mem_alloc(sizeof(*v), MEM_VM);
+
+	if (!v)
+		return NULL;
+	v->vm = vm;
+	v->id = id;
+	v->hw.vm = &vm->hw;
+	v->hw.apic_page = page_alloc(ORDER_4K, MEM_VM);
+	if (!v->hw.apic_page)
+		goto err_page;
+	if (fpu_init(&v->fpu))
+		goto err_fpu;
+	if (virt->vcpu_init(&v->hw))
+		goto err_virt;
+	vlapic_init(v);
+	vcpu_reset(v);
+	return v;
+err_virt:
+	fpu_fini(&v->fpu);
+err_fpu:
+	page_free(v->hw.apic_page, ORDER_4K, MEM_VM);
+err_page:
+	mem_free(v);
+	return NULL;
+}
+
+/* Whoever's registers this CPU holds goes out; then v's come in. */
+static void switch_in(struct vcpu *v)
+{
+	struct cpu *c = this_cpu();
+
+	if (c->loaded) {
+		struct vcpu *other = container_of(c->loaded, struct vcpu, hw);
+
+		virt->vcpu_put(&other->hw);
+		fpu_save(&other->fpu);
+	}
+	c->loaded = &v->hw;
+	fpu_load(&v->fpu);
+	virt->vcpu_load(&v->hw);
+}
+
+static void switch_out(struct vcpu *v)
+{
+	struct cpu *c = this_cpu();
+
+	if (c->loaded != &v->hw)
+		return;
+	virt->vcpu_put(&v->hw);
+	fpu_save(&v->fpu);
+	c->loaded = NULL;
+}
+
+void vcpu_destroy(struct vcpu *v)
+{
+	if (!v)
+		return;
+	switch_out(v);
+	vlapic_fini(v);
+	virt->vcpu_fini(&v->hw);
+	fpu_fini(&v->fpu);
+	page_free(v->hw.apic_page, ORDER_4K, MEM_VM);
+	mem_free(v);
+}
+
+void vcpu_reset(struct vcpu *v)
+{
+	switch_out(v);
+	virt->vcpu_reset(&v->hw);
+	fpu_reset(&v->fpu);
+	vlapic_reset(v);
+	msr_reset(v);
+	v->pending = (struct vm_event){ 0 };
+	v->halted = v->nmi_pending = false;
+	v->attention = true;
+}
+
+void vcpu_set_regs(struct vcpu *v, const struct load_regs *r)
+{
+	for (unsigned i = 0; i < GPRS; i++)
+		v->hw.gpr[i] = r->gpr[i];
+	v->hw.rip = r->rip;
+	v->hw.rflags = r->rflags;
+	for (enum vseg s = 0; s < VSEGS; s++)
+		virt->set_segment(&v->hw, s, &r->segments[s]);
+	virt->set(&v->hw, VREG_CR3, r->cr3);
+	virt->set(&v->hw, VREG_CR4, r->cr4);
+	virt->set(&v->hw, VREG_EFER, r->efer);
+	virt->set(&v->hw, VREG_CR0, r->cr0);
+}
+
+void vcpu_request(struct vcpu *v, unsigned requests)
+{
+	__atomic_fetch_or(&v->requests, requests, __ATOMIC_RELEASE);
+	if (v->thread && v->thread != thread_self())
+		thread_wake(v->thread);
+}
+
+/* CR8 moves the hardware's copy of TPR without an exit: the APIC's own follows before it matters. */
+static void pull_tpr(struct vcpu *v)
+{
+	uint8_t cr8 = (uint8_t)virt->get(&v->hw, VREG_TPR);
+
+	if (vlapic_tpr(v) >> 4 != cr8)
+		vlapic_set_tpr(v, cr8);
+}
+
+static void push_tpr(struct vcpu *v)
+{
+	virt->set(&v->hw, VREG_TPR, vlapic_tpr(v) >> 4);
+}
+
+enum { X2APIC_TPR = MSR_X2APIC_BASE + APIC_TPR / APIC_REG_STRIDE };
+
+void vcpu_lapic_access(struct vcpu *v, struct bus_access *a)
+{
+	pull_tpr(v);
+	vlapic_access(v, a);
+	if (a->write && a->offset == APIC_TPR)
+		push_tpr(v);
+}
+
+int vcpu_lapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+	int err;
+
+	pull_tpr(v);
+	err = vlapic_msr_write(v, msr, value);
+	if (msr == X2APIC_TPR && !err)
+		push_tpr(v);
+	return err;
+}
+
+/* Takes what others asked for. False: the loop is to be left. */
+static bool take_requests(struct vcpu *v)
+{
+	unsigned r = __atomic_exchange_n(&v->requests, 0, __ATOMIC_ACQUIRE);
+
+	if (r & REQUEST_STOP)
+		return false;
+	/* An INIT of the boot CPU from outside is a reset of the machine, as on a PC (CF9, port 92h). */
+	if ((r & (REQUEST_RESET | REQUEST_INIT)) && vm_reset(v->vm))
+		return false;
+	if (r & REQUEST_NMI)
+		v->nmi_pending = true;
+	return true;
+}
+
+/* Interrupts that the guest cannot take now come back by a window: IF, its shadow, or CR8. */
+static unsigned deliver_interrupt(struct vcpu *v, bool injected)
+{
+	pull_tpr(v);
+	if (!irqchip_pending(v))
+		return vlapic_tpr_threshold(v) ? WINDOW_TPR : WINDOW_NONE;
+	if (injected || !(v->hw.rflags & RFLAGS_IF) || virt->get(&v->hw, VREG_INTR_SHADOW))
+		return WINDOW_INTERRUPT;
+	virt->inject(&v->hw, &(struct vm_event){ .type = EVENT_INTERRUPT,
+						 .vector = irqchip_acknowledge(v) });
+	return irqchip_pending(v) ? WINDOW_INTERRUPT : WINDOW_NONE;
+}
+
+/* One event an entry: what was pending or interrupted goes first, then an NMI, then an interrupt. */
+static void deliver(struct vcpu *v)
+{
+	bool injected = v->pending.type != EVENT_NONE;
+	unsigned windows = WINDOW_NONE;
+
+	if (injected) {
+		virt->inject(&v->hw, &v->pending);
+		v->pending.type = EVENT_NONE;
+	}
+	if (v->nmi_pending) {
+		if (!injected && !virt->get(&v->hw, VREG_NMI_BLOCKED) &&
+		    !virt->get(&v->hw, VREG_INTR_SHADOW)) {
+			virt->inject(&v->hw, &(struct vm_event){ .type = EVENT_NMI, .vector = VEC_NMI });
+			v->nmi_pending = false;
+			injected = true;
+		} else {
+			windows |= WINDOW_NMI;
+		}
+	}
+	windows |= deliver_interrupt(v, injected);
+	virt->want_window(&v->hw, windows);
+}
+
+/* Whether something ends HLT: an NMI, or an interrupt with IF set. */
+static bool wakes(struct vcpu *v)
+{
+	if (v->nmi_pending || v->pending.type != EVENT_NONE)
+		return true;
+	pull_tpr(v);
+	return (v->hw.rflags & RFLAGS_IF) && irqchip_pending(v);
+}
+
+/* All that is not the plain way back into the guest. False: the loop is to be left. */
+static bool prepare(struct vcpu *v)
+{
+	v->attention = false;
+	if (!take_requests(v))
+		return false;
+	while (v->halted && !wakes(v)) {
+		/* Its registers stay on the CPU: nobody else may need it. */
+		while (!__atomic_load_n(&v->requests, __ATOMIC_ACQUIRE))
+			thread_block();
+		if (!take_requests(v))
+			return false;
+	}
+	v->halted = false;
+	deliver(v);
+	return true;
+}
+
+void vcpu_loop(void *vcpu)
+{
+	struct vcpu *v = vcpu;
+
+	for (;;) {
+		if ((v->attention || __atomic_load_n(&v->requests, __ATOMIC_RELAXED)) && !prepare(v))
+			break;
+		if (unlikely(this_cpu()->loaded != &v->hw))
+			switch_in(v);
+		virt->run(&v->hw);
+		exit_handle(v);
+	}
+	switch_out(v);
+	vm_ended(v->vm);
+}
+
+/* Exceptions during exceptions (SDM 3, "Interrupt 8—Double Fault Exception"). */
+static bool is_contributory(uint8_t vector)
+{
+	return vector == VEC_DE || (vector >= VEC_TS && vector <= VEC_GP);
+}
+
+void vcpu_raise(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error)
+{
+	const struct vm_event *p = &v->pending;
+	bool doubles = p->type == EVENT_EXCEPTION &&
+		       ((is_contributory(p->vector) && is_contributory(vector)) ||
+			(p->vector == VEC_PF && (is_contributory(vector) || vector == VEC_PF)));
+
+	if (p->type == EVENT_EXCEPTION && p->vector == VEC_DF) {
+		lock_take(&v->vm->lock);
+		vm_request_end(v->vm, VM_RESET, "triple fault");
+		lock_drop(&v->vm->lock);
+		return;
+	}
+	/* An interrupt or NMI whose delivery faulted is lost to the fault, as the hardware has it re-raised by its source. */
+	v->pending = (struct vm_event){ .type = EVENT_EXCEPTION,
+					.vector = doubles ? VEC_DF : vector,
+					.has_error = doubles || has_error,
+					.error = doubles ? 0 : error };
+	v->attention = true;
+}
+
+void vcpu_raise_gp(struct vcpu *v)
+{
+	vcpu_raise(v, VEC_GP, true, 0);
+}
+
+void vcpu_raise_ud(struct vcpu *v)
+{
+	vcpu_raise(v, VEC_UD, false, 0);
+}
+
+void vcpu_raise_pf(struct vcpu *v, const struct gwalk_fault *fault)
+{
+	virt->set(&v->hw, VREG_CR2, fault->address.raw);
+	vcpu_raise(v, VEC_PF, true, fault->error);
+}
+
+void vcpu_raise_step(struct vcpu *v)
+{
+	virt->set(&v->hw, VREG_DR6, virt->get(&v->hw, VREG_DR6) | DR6_BS);
+	vcpu_raise(v, VEC_DB, false, 0);
+}
+
+void vcpu_redeliver(struct vcpu *v, const struct vm_event *e)
+{
+	v->pending = *e;
+	v->attention = true;
+}
+
+uint64_t vcpu_tsc(struct vcpu *v)
+{
+	return rdtsc() + v->vm->hw.tsc_offset;
+}
+
+void vcpu_move_tsc(struct vcpu *v, uint64_t by)
+{
+	v->vm->hw.tsc_offset += by;
+	v->vm->hw.generation++;
+	vlapic_tsc_changed(v);
+}
+
+unsigned vcpu_cpl(struct vcpu *v)
+{
+	struct segment ss;
+
+	virt->get_segment(&v->hw, VSEG_SS, &ss);
+	return ss.attr >> SEG_DPL_SHIFT & 3;
+}
+
+void vcpu_walk_mode(struct vcpu *v, struct gwalk_mode *mode)
+{
+	mode->cr0 = virt->get(&v->hw, VREG_CR0);
+	mode->cr3 = virt->get(&v->hw, VREG_CR3);
+	mode->cr4 = virt->get(&v->hw, VREG_CR4);
+	mode->efer = virt->get(&v->hw, VREG_EFER);
+	mode->rflags = v->hw.rflags;
+	mode->cpl = (uint8_t)vcpu_cpl(v);
+	mode->maxphyaddr = (uint8_t)v->vm->cpuid.phys_bits;
+	mode->has_1g = true;
+}
+
+enum insn_mode vcpu_insn_mode(struct vcpu *v)
+{
+	struct segment cs;
+
+	virt->get_segment(&v->hw, VSEG_CS, &cs);
+	if ((cs.attr & SEG_L) && (virt->get(&v->hw, VREG_EFER) & EFER_LMA))
+		return INSN_64;
+	if (!(virt->get(&v->hw, VREG_CR0) & CR0_PE) || (v->hw.rflags & RFLAGS_VM))
+		return INSN_16;
+	return cs.attr & SEG_DB ? INSN_32 : INSN_16;
+}
