@@ -12,14 +12,13 @@
 	.text
 	.globl	vmx_enter
 	.type	vmx_enter, @function
-/* int vmx_enter(struct virt_vcpu *v, bool launched) */
+/*
+ * RDI is the vCPU, SIL whether it has been launched. Comes back with RDI as it was, EAX 0 after an
+ * exit and 1 when the instruction failed, RBP and RSP kept, and nothing else: what the caller needs
+ * of the other registers, the compiler has saved once already.
+ */
 vmx_enter:
 	pushq	%rbp
-	pushq	%rbx
-	pushq	%r12
-	pushq	%r13
-	pushq	%r14
-	pushq	%r15
 	movq	%rsp, GPR_RSP(%rdi)
 	testb	%sil, %sil	/* neither POP nor LEA changes flags */
 	movq	%rdi, %rsp
@@ -44,9 +43,11 @@ vmx_enter:
 	jmp	2f
 1:	vmlaunch
 2:	/* Still here: it failed, and the array is as it was but for RSP. */
-	movq	GPR_RSP - GPRS_END(%rsp), %rsp
+	leaq	-GPRS_END(%rsp), %rdi
+	movq	GPR_RSP(%rdi), %rsp
 	movl	$1, %eax
-	jmp	3f
+	popq	%rbp
+	ret
 
 	.globl	vmx_exit
 vmx_exit:
@@ -66,13 +67,9 @@ vmx_exit:
 	pushq	%rdx
 	pushq	%rcx
 	pushq	%rax
-	movq	GPR_RSP(%rsp), %rsp
+	movq	%rsp, %rdi
+	movq	GPR_RSP(%rdi), %rsp
 	xorl	%eax, %eax
-3:	popq	%r15
-	popq	%r14
-	popq	%r13
-	popq	%r12
-	popq	%rbx
 	popq	%rbp
 	ret
 	.size	vmx_enter, . - vmx_enter

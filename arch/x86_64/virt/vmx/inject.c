@@ -36,14 +36,9 @@ static uint32_t info_make(const struct vm_event *e)
 
 void vmx_inject(struct virt_vcpu *v, const struct vm_event *e)
 {
-	struct vmx_vcpu *x = vmx_vcpu(v);
-	uint32_t info;
+	uint32_t info = e->type == EVENT_NONE ? 0 : info_make(e);
 
-	if (e->type == EVENT_NONE && !x->injecting)
-		return;
 	vmx_borrow(v);
-	x->injecting = e->type != EVENT_NONE;
-	info = x->injecting ? info_make(e) : 0;
 	/* In real mode exceptions have no error code. */
 	if (e->type == EVENT_EXCEPTION && e->has_error && (vmcs_read(VMCS_GUEST_CR0) & CR0_PE)) {
 		info |= INTR_ERROR;
@@ -60,15 +55,18 @@ void vmx_inject(struct virt_vcpu *v, const struct vm_event *e)
 void vmx_want_window(struct virt_vcpu *v, unsigned windows)
 {
 	struct vmx_vcpu *x = vmx_vcpu(v);
-	uint32_t proc = vmx_caps.proc | (windows & WINDOW_INTERRUPT ? PROC_INTERRUPT_WINDOW : 0) |
-			(windows & WINDOW_NMI ? PROC_NMI_WINDOW : 0);
 
-	if (proc == x->proc)
+	if (windows == x->windows)
 		return;
-	x->proc = proc;
+	x->windows = windows;
 	vmx_borrow(v);
-	vmcs_write(VMCS_PROC_CONTROLS, proc);
+	vmcs_write(VMCS_PROC_CONTROLS,
+		   vmx_caps.proc | (windows & WINDOW_INTERRUPT ? PROC_INTERRUPT_WINDOW : 0) |
+			   (windows & WINDOW_NMI ? PROC_NMI_WINDOW : 0));
+	vmcs_write(VMCS_TPR_THRESHOLD, 0);
 	vmx_return(v);
+	if (windows & WINDOW_TPR)
+		vmx_todo(x, 0);
 }
 
 void vmx_delivering(struct vm_event *e, uint32_t info)

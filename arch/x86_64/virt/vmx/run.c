@@ -30,6 +30,7 @@ static void exit_exception(struct virt_vcpu *v)
 	uint32_t info = vmcs_read(VMCS_EXIT_INTR_INFO);
 
 	v->exit.kind = EXIT_HOST_IRQ;
+	v->exit.insn_len = 0;
 	if ((info & INTR_TYPE_MASK) >> INTR_TYPE_SHIFT == INTR_NMI) {
 		__asm__ volatile("int %0" : : "i"(VEC_NMI) : "memory");
 		return;
@@ -106,6 +107,7 @@ static void exit_ept(struct virt_vcpu *v)
 
 	if (q & QUAL_NMI_UNBLOCKED)
 		nmi_block_again(v);
+	v->exit.insn_len = 0;
 	v->exit.mem = (struct exit_mem){
 		.gpa = gpa(vmcs_read(VMCS_GUEST_PHYSICAL_ADDRESS)),
 		.gva = gva(linear ? vmcs_read(VMCS_GUEST_LINEAR_ADDRESS) : 0),
@@ -127,62 +129,10 @@ static void exit_eoi(struct virt_vcpu *v)
 	v->exit.eoi_vector = qualification();
 }
 
-enum form {
-	UNLISTED,
-	EVENT,
-	INSTRUCTION, /* the exit is an instruction's, whose length the CPU tells */
-};
-
-struct reason {
-	uint8_t form; /* enum form */
-	uint8_t kind;
-	void (*more)(struct virt_vcpu *v);
-};
-
-/* What is not listed here is not switched on, or the entry failed. */
-static const struct reason reasons[REASONS] = {
-	[REASON_EXCEPTION_NMI] = { EVENT, EXIT_EXCEPTION, exit_exception },
-	[REASON_EXTERNAL_INTERRUPT] = { EVENT, EXIT_HOST_IRQ, NULL },
-	[REASON_TRIPLE_FAULT] = { EVENT, EXIT_SHUTDOWN, NULL },
-	[REASON_INIT] = { EVENT, EXIT_INIT, NULL },
-	[REASON_INTERRUPT_WINDOW] = { EVENT, EXIT_WINDOW, NULL },
-	[REASON_NMI_WINDOW] = { EVENT, EXIT_WINDOW, NULL },
-	[REASON_TASK_SWITCH] = { INSTRUCTION, EXIT_TASK_SWITCH, exit_task },
-	[REASON_CPUID] = { INSTRUCTION, EXIT_CPUID, NULL },
-	[REASON_GETSEC] = { INSTRUCTION, EXIT_UD, NULL },
-	[REASON_HLT] = { INSTRUCTION, EXIT_HLT, NULL },
-	[REASON_INVD] = { INSTRUCTION, EXIT_CACHE, NULL },
-	[REASON_RDPMC] = { INSTRUCTION, EXIT_RDPMC, NULL },
-	[REASON_RDTSC] = { INSTRUCTION, EXIT_RDTSC, NULL },
-	[REASON_RSM] = { INSTRUCTION, EXIT_UD, NULL },
-	[REASON_VMCALL] = { INSTRUCTION, EXIT_HYPERCALL, NULL },
-	[REASON_VMCLEAR... REASON_VMXON] = { INSTRUCTION, EXIT_UD, NULL },
-	[REASON_CR_ACCESS] = { INSTRUCTION, EXIT_CR, exit_cr },
-	[REASON_MOV_DR] = { INSTRUCTION, EXIT_DR, exit_dr },
-	[REASON_IO] = { INSTRUCTION, EXIT_PIO, exit_io },
-	[REASON_RDMSR] = { INSTRUCTION, EXIT_RDMSR, NULL },
-	[REASON_WRMSR] = { INSTRUCTION, EXIT_WRMSR, NULL },
-	[REASON_MWAIT] = { INSTRUCTION, EXIT_UD, NULL },
-	[REASON_MONITOR] = { INSTRUCTION, EXIT_UD, NULL },
-	[REASON_PAUSE] = { INSTRUCTION, EXIT_PAUSE, NULL },
-	[REASON_TPR_BELOW] = { EVENT, EXIT_TPR, NULL },
-	[REASON_EOI] = { EVENT, EXIT_EOI, exit_eoi },
-	[REASON_EPT_VIOLATION] = { EVENT, EXIT_MEM, exit_ept },
-	[REASON_INVEPT] = { INSTRUCTION, EXIT_UD, NULL },
-	[REASON_RDTSCP] = { INSTRUCTION, EXIT_RDTSC, NULL },
-	[REASON_PREEMPTION_TIMER] = { EVENT, EXIT_HOST_IRQ, NULL },
-	[REASON_INVVPID] = { INSTRUCTION, EXIT_UD, NULL },
-	[REASON_WBINVD] = { INSTRUCTION, EXIT_CACHE, NULL },
-	[REASON_XSETBV] = { INSTRUCTION, EXIT_XSETBV, NULL },
-	[REASON_APIC_WRITE] = { EVENT, EXIT_APIC_WRITE, exit_apic_write },
-	[REASON_INVPCID] = { INSTRUCTION, EXIT_UD, NULL },
-	[REASON_XSAVES] = { INSTRUCTION, EXIT_UD, NULL },
-	[REASON_XRSTORS] = { INSTRUCTION, EXIT_UD, NULL },
-};
-
-static void exit_unusual(struct virt_vcpu *v, uint32_t reason)
+static void exit_unusual(struct virt_vcpu *v)
 {
 	struct vm_exit *e = &v->exit;
+	uint32_t reason = vmcs_read(VMCS_EXIT_REASON);
 
 	e->raw[0] = reason;
 	e->raw[1] = qualification();
@@ -196,23 +146,63 @@ static void exit_unusual(struct virt_vcpu *v, uint32_t reason)
 	}
 }
 
-static void exit_translate(struct virt_vcpu *v)
-{
-	uint32_t vectoring = vmcs_read(VMCS_IDT_VECTORING_INFO);
-	uint32_t number = vmcs_read(VMCS_EXIT_REASON);
-	const struct reason *r = &reasons[number];
+struct reason {
+	uint8_t kind;
+	void (*more)(struct virt_vcpu *v);
+};
 
-	if (unlikely(vectoring & INTR_VALID))
-		vmx_delivering(&v->exit.delivering, vectoring);
-	if (unlikely(number >= REASONS || r->form == UNLISTED)) {
-		exit_unusual(v, number);
-		return;
-	}
-	v->exit.kind = r->kind;
-	v->exit.insn_len = r->form == INSTRUCTION ? vmcs_read(VMCS_EXIT_INSN_LENGTH) : 0;
-	if (r->more)
-		r->more(v);
-}
+/* Reasons that are not switched on, that no CPU has, or that are failures. */
+#define UNUSUAL(first, last) [(first)... (last)] = { EXIT_UNKNOWN, exit_unusual }
+
+static const struct reason reasons[REASONS] = {
+	[REASON_EXCEPTION_NMI] = { EXIT_EXCEPTION, exit_exception },
+	[REASON_EXTERNAL_INTERRUPT] = { EXIT_HOST_IRQ, NULL },
+	[REASON_TRIPLE_FAULT] = { EXIT_SHUTDOWN, NULL },
+	[REASON_INIT] = { EXIT_INIT, NULL },
+	[REASON_INTERRUPT_WINDOW] = { EXIT_WINDOW, NULL },
+	[REASON_NMI_WINDOW] = { EXIT_WINDOW, NULL },
+	[REASON_TASK_SWITCH] = { EXIT_TASK_SWITCH, exit_task },
+	[REASON_CPUID] = { EXIT_CPUID, NULL },
+	[REASON_GETSEC] = { EXIT_UD, NULL },
+	[REASON_HLT] = { EXIT_HLT, NULL },
+	[REASON_INVD] = { EXIT_CACHE, NULL },
+	[REASON_RDPMC] = { EXIT_RDPMC, NULL },
+	[REASON_RDTSC] = { EXIT_RDTSC, NULL },
+	[REASON_RSM] = { EXIT_UD, NULL },
+	[REASON_VMCALL] = { EXIT_HYPERCALL, NULL },
+	[REASON_VMCLEAR ... REASON_VMXON] = { EXIT_UD, NULL },
+	[REASON_CR_ACCESS] = { EXIT_CR, exit_cr },
+	[REASON_MOV_DR] = { EXIT_DR, exit_dr },
+	[REASON_IO] = { EXIT_PIO, exit_io },
+	[REASON_RDMSR] = { EXIT_RDMSR, NULL },
+	[REASON_WRMSR] = { EXIT_WRMSR, NULL },
+	[REASON_MWAIT] = { EXIT_UD, NULL },
+	[REASON_MONITOR] = { EXIT_UD, NULL },
+	[REASON_PAUSE] = { EXIT_PAUSE, NULL },
+	[REASON_TPR_BELOW] = { EXIT_TPR, NULL },
+	[REASON_EOI] = { EXIT_EOI, exit_eoi },
+	[REASON_EPT_VIOLATION] = { EXIT_MEM, exit_ept },
+	[REASON_INVEPT] = { EXIT_UD, NULL },
+	[REASON_RDTSCP] = { EXIT_RDTSC, NULL },
+	[REASON_PREEMPTION_TIMER] = { EXIT_HOST_IRQ, NULL },
+	[REASON_INVVPID] = { EXIT_UD, NULL },
+	[REASON_WBINVD] = { EXIT_CACHE, NULL },
+	[REASON_XSETBV] = { EXIT_XSETBV, NULL },
+	[REASON_APIC_WRITE] = { EXIT_APIC_WRITE, exit_apic_write },
+	[REASON_INVPCID] = { EXIT_UD, NULL },
+	[REASON_XSAVES] = { EXIT_UD, NULL },
+	[REASON_XRSTORS] = { EXIT_UD, NULL },
+	UNUSUAL(REASON_SIPI, REASON_SMI),
+	UNUSUAL(REASON_INVLPG, REASON_INVLPG),
+	UNUSUAL(REASON_BAD_GUEST_STATE, REASON_MWAIT - 1),
+	UNUSUAL(REASON_MONITOR_TRAP, REASON_MONITOR - 1),
+	UNUSUAL(REASON_BAD_MACHINE_CHECK, REASON_TPR_BELOW - 1),
+	UNUSUAL(REASON_APIC_ACCESS, REASON_APIC_ACCESS),
+	UNUSUAL(REASON_GDTR_IDTR, REASON_LDTR_TR),
+	UNUSUAL(REASON_EPT_MISCONFIG, REASON_EPT_MISCONFIG),
+	UNUSUAL(REASON_RDRAND, REASON_RDRAND),
+	UNUSUAL(REASON_VMFUNC, REASON_PML_FULL),
+};
 
 /*
  * The CPU insists that a pending single step and RFLAGS.TF agree while interrupts are held back
@@ -229,73 +219,86 @@ static void pending_debug_fix(const struct virt_vcpu *v)
 	vmcs_write(VMCS_GUEST_PENDING_DEBUG, pending);
 }
 
-/* What is seldom to be done before an entry. */
-static void todo_do(struct virt_vcpu *v)
+static void rflags_write(struct virt_vcpu *v, struct vmx_vcpu *x)
 {
-	struct vmx_vcpu *x = vmx_vcpu(v);
-	uint64_t tpr;
+	v->rflags |= RFLAGS_FIXED;
+	if ((v->rflags ^ x->rflags) & RFLAGS_TF)
+		vmx_todo(x, TODO_PENDING_DEBUG);
+	vmcs_write(VMCS_GUEST_RFLAGS, v->rflags);
+}
 
+/* What is seldom to be done before an entry. */
+static __attribute__((noinline)) void entry_changes(struct virt_vcpu *v, struct vmx_vcpu *x)
+{
+	const struct virt_vm *vm = v->vm;
+
+	x->seen = vm->generation;
+	if (x->flushed != vm->generation) {
+		x->flushed = vm->generation;
+		vmcs_invept(INV_CONTEXT, &(struct inv_descriptor){ .context = x->eptp });
+	}
+	vmcs_write(VMCS_TSC_OFFSET, vm->tsc_offset);
 	if (x->todo & TODO_FLUSH_LINEAR)
 		vmcs_invvpid(INV_CONTEXT, &(struct inv_descriptor){ .context = x->vpid });
 	if (x->todo & TODO_PENDING_DEBUG)
 		pending_debug_fix(v);
-	if (x->todo & TODO_THRESHOLD) {
-		/* Above the TPR it would fail the entry. */
-		tpr = vmx_get(v, VREG_TPR);
-		vmcs_write(VMCS_TPR_THRESHOLD, MIN(x->threshold, tpr));
+	x->todo = 0;
+	if (x->windows & WINDOW_TPR) {
+		/* Any lowering exits. Above the TPR it would fail the entry: so it follows it. */
+		vmcs_write(VMCS_TPR_THRESHOLD, vmx_get(v, VREG_TPR));
+		x->seen = VMX_STALE;
 	}
-	x->todo = x->threshold ? TODO_THRESHOLD : 0;
 }
 
-static void nested_flush(const struct virt_vcpu *v)
+static always_inline void entry_prepare(struct virt_vcpu *v, struct vmx_vcpu *x)
 {
-	struct vmx_vcpu *x = vmx_vcpu(v);
-
-	x->generation = v->vm->generation;
-	vmcs_invept(INV_CONTEXT, &(struct inv_descriptor){ .context = x->eptp });
-}
-
-static void rflags_write(struct virt_vcpu *v)
-{
-	struct vmx_vcpu *x = vmx_vcpu(v);
-
-	v->rflags |= RFLAGS_FIXED;
-	if ((v->rflags ^ x->rflags) & RFLAGS_TF)
-		x->todo |= TODO_PENDING_DEBUG;
-	vmcs_write(VMCS_GUEST_RFLAGS, v->rflags);
-}
-
-static void entry_prepare(struct virt_vcpu *v, struct vmx_vcpu *x)
-{
-	const struct virt_vm *vm = v->vm;
-
-	if (v->rip != x->rip)
-		vmcs_write(VMCS_GUEST_RIP, v->rip);
+	vmcs_write(VMCS_GUEST_RIP, v->rip);
 	if (unlikely(v->gpr[RSP] != x->rsp))
 		vmcs_write(VMCS_GUEST_RSP, v->gpr[RSP]);
 	if (unlikely(v->rflags != x->rflags))
-		rflags_write(v);
-	if (unlikely(x->generation != vm->generation))
-		nested_flush(v);
-	if (unlikely(x->tsc_offset != vm->tsc_offset)) {
-		x->tsc_offset = vm->tsc_offset;
-		vmcs_write(VMCS_TSC_OFFSET, x->tsc_offset);
-	}
-	if (unlikely(x->todo))
-		todo_do(v);
+		rflags_write(v, x);
+	if (unlikely(x->seen != v->vm->generation))
+		entry_changes(v, x);
+}
+
+/* entry.S tells what it does to the registers. */
+static always_inline bool enter(struct virt_vcpu **v, bool launched)
+{
+	uint32_t failed, sil = launched;
+
+	__asm__ volatile("call vmx_enter"
+			 : "+D"(*v), "+S"(sil), "=a"(failed)
+			 :
+			 : "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
+			   "r15", "cc", "memory");
+	return failed;
+}
+
+static always_inline void exit_translate(struct virt_vcpu *v)
+{
+	uint32_t vectoring = vmcs_read(VMCS_IDT_VECTORING_INFO);
+	uint32_t number = vmcs_read(VMCS_EXIT_REASON);
+	const struct reason *r = &reasons[number < REASONS ? number : REASON_BAD_GUEST_STATE];
+
+	if (unlikely(vectoring & INTR_VALID))
+		vmx_delivering(&v->exit.delivering, vectoring);
+	v->exit.kind = r->kind;
+	v->exit.insn_len = vmcs_read(VMCS_EXIT_INSN_LENGTH);
+	if (r->more)
+		r->more(v);
 }
 
 void vmx_run(struct virt_vcpu *v)
 {
 	struct vmx_vcpu *x = vmx_vcpu(v);
-	int failed;
+	bool failed;
 
 	entry_prepare(v, x);
-	failed = vmx_enter(v, x->launched);
+	failed = enter(&v, x->launched);
+	x = vmx_vcpu(v);
 	v->exits++;
 	v->exit.delivering.type = EVENT_NONE;
-	x->injecting = false;
-	v->rip = x->rip = vmcs_read(VMCS_GUEST_RIP);
+	v->rip = vmcs_read(VMCS_GUEST_RIP);
 	v->gpr[RSP] = x->rsp = vmcs_read(VMCS_GUEST_RSP);
 	v->rflags = x->rflags = vmcs_read(VMCS_GUEST_RFLAGS);
 	v->exit.shadow = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & (BLOCKING_STI | BLOCKING_MOV_SS);

@@ -83,8 +83,7 @@ static void controls_write(struct virt_vcpu *v)
 	struct vmx_vcpu *x = vmx_vcpu(v);
 
 	vmcs_write(VMCS_PIN_CONTROLS, c->pin);
-	x->proc = c->proc;
-	vmcs_write(VMCS_PROC_CONTROLS, x->proc);
+	vmcs_write(VMCS_PROC_CONTROLS, c->proc);
 	vmcs_write(VMCS_PROC2_CONTROLS, c->proc2);
 	vmcs_write(VMCS_EXIT_CONTROLS, c->exit);
 	vmcs_write(VMCS_ENTRY_CONTROLS, c->entry);
@@ -101,8 +100,7 @@ static void controls_write(struct virt_vcpu *v)
 	vmcs_write(VMCS_LINK, NO_VMCS);
 	if (c->pin & PIN_PREEMPTION_TIMER)
 		vmcs_write(VMCS_PREEMPTION_TIMER, PREEMPTION_TICKS);
-	x->tsc_offset = v->vm->tsc_offset;
-	vmcs_write(VMCS_TSC_OFFSET, x->tsc_offset);
+	vmx_todo(x, 0);
 }
 
 struct table_pointer {
@@ -202,8 +200,8 @@ void vmx_vcpu_load(struct virt_vcpu *v)
 	if (x->cpu != this_cpu()) {
 		host_write(v);
 		/* Translations of the last time on this CPU may be stale. */
-		x->todo |= TODO_FLUSH_LINEAR;
-		x->generation = v->vm->generation - 1;
+		vmx_todo(x, TODO_FLUSH_LINEAR);
+		x->flushed = VMX_STALE;
 		x->cpu = this_cpu();
 	}
 	vmcs_write(VMCS_HOST_CR3, read_cr3());
@@ -298,7 +296,6 @@ static uint64_t special_get(struct virt_vcpu *v, enum vreg reg)
 		return vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & (BLOCKING_STI | BLOCKING_MOV_SS);
 	case VREG_NMI_BLOCKED: return !!(vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_NMI);
 	case VREG_TPR: return *tpr_of(v) >> 4;
-	case VREG_TPR_THRESHOLD: return x->threshold;
 	default: return 0;
 	}
 }
@@ -354,7 +351,7 @@ static void modes_write(struct virt_vcpu *v, uint64_t cr0, uint64_t cr4, uint64_
 	vmcs_write(VMCS_ENTRY_CONTROLS, c->entry | (lma ? ENTRYC_IA32E : 0));
 	if (!lma && (cr0 & CR0_PG) && (cr4 & CR4_PAE))
 		pdptes_load(v);
-	vmx_vcpu(v)->todo |= TODO_FLUSH_LINEAR;
+	vmx_todo(vmx_vcpu(v), TODO_FLUSH_LINEAR);
 }
 
 static void interruptibility_set(struct virt_vcpu *v, uint32_t mask, uint32_t bits)
@@ -364,7 +361,7 @@ static void interruptibility_set(struct virt_vcpu *v, uint32_t mask, uint32_t bi
 	if (new == old)
 		return;
 	vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, new);
-	vmx_vcpu(v)->todo |= TODO_PENDING_DEBUG;
+	vmx_todo(vmx_vcpu(v), TODO_PENDING_DEBUG);
 }
 
 static void msr_set(struct vmx_vcpu *x, enum vmx_msr i, uint64_t value)
@@ -400,10 +397,6 @@ static void special_set(struct virt_vcpu *v, enum vreg reg, uint64_t value)
 		/* The low half is the APIC's own; CR8 clears it only when it changes the rest. */
 		if (*tpr_of(v) >> 4 != value)
 			*tpr_of(v) = value << 4;
-		break;
-	case VREG_TPR_THRESHOLD:
-		x->threshold = value;
-		x->todo |= TODO_THRESHOLD;
 		break;
 	default: break;
 	}
@@ -502,7 +495,7 @@ void vmx_vcpu_reset(struct virt_vcpu *v)
 					VREG_LSTAR,	   VREG_CSTAR,
 					VREG_SFMASK,	   VREG_KERNEL_GS_BASE,
 					VREG_TSC_AUX,	   VREG_DEBUGCTL,
-					VREG_TPR,	   VREG_TPR_THRESHOLD };
+					VREG_TPR };
 	struct vmx_vcpu *x = vmx_vcpu(v);
 
 	memset(v->gpr, 0, sizeof(v->gpr));
@@ -511,7 +504,6 @@ void vmx_vcpu_reset(struct virt_vcpu *v)
 	v->rflags = RFLAGS_FIXED;
 	drs_set(x, 0);
 	vmx_borrow(v);
-	vmcs_write(VMCS_GUEST_RIP, x->rip = v->rip);
 	vmcs_write(VMCS_GUEST_RSP, x->rsp = v->gpr[RSP]);
 	vmcs_write(VMCS_GUEST_RFLAGS, x->rflags = v->rflags);
 	modes_write(v, RESET_CR0, 0, 0);
@@ -520,7 +512,6 @@ void vmx_vcpu_reset(struct virt_vcpu *v)
 	vmcs_write(VMCS_GUEST_PENDING_DEBUG, 0);
 	vmcs_write(VMCS_ENTRY_INTR_INFO, 0);
 	vmx_return(v);
-	x->injecting = false;
 	for (unsigned i = 0; i < ARRAY_SIZE(zero); i++)
 		vmx_set(v, zero[i], 0);
 	vmx_set(v, VREG_DR6, DR6_INIT);

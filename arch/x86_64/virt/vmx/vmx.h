@@ -35,30 +35,36 @@ enum { VMX_DRS = 4 };
 enum vmx_todo {
 	TODO_FLUSH_LINEAR = 1,	/* the guest's own translations */
 	TODO_PENDING_DEBUG = 2, /* RFLAGS.TF or the shadow changed: see run.c */
-	TODO_THRESHOLD = 4,	/* a TPR threshold is set: it must not exceed the TPR */
 };
+
+#define VMX_STALE (~0ull) /* no virt_vm's generation */
 
 /* v->vendor */
 struct vmx_vcpu {
-	uint64_t rip, rsp, rflags; /* what the VMCS holds */
-	uint64_t generation;	   /* of the nested tables, when last flushed */
-	uint64_t tsc_offset;	   /* what the VMCS holds */
-	uint32_t todo;		   /* mask of enum vmx_todo */
-	bool launched;		   /* VMRESUME, no longer VMLAUNCH */
-	bool loaded;		   /* its VMCS is this CPU's current one, its MSRs are in the CPU */
-	bool injecting;		   /* the VMCS holds an event for the next entry */
+	uint64_t rsp, rflags; /* what the VMCS holds */
+	uint64_t seen;	     /* virt_vm.generation at the last entry, or VMX_STALE: there is work */
+	uint64_t flushed;    /* the same, when INVEPT was done last */
+	uint64_t tsc_offset; /* what the VMCS holds */
+	uint32_t todo;	     /* mask of enum vmx_todo */
+	uint32_t windows;    /* mask of enum virt_window */
+	bool launched;	     /* VMRESUME, no longer VMLAUNCH */
+	bool loaded;	     /* its VMCS is this CPU's current one, its MSRs are in the CPU */
 	uint16_t vpid;
-	uint32_t proc; /* the VMCS's primary controls */
 	uint64_t eptp;
 	const void *cpu;	 /* that it was loaded on last */
 	uint64_t msrs[VMX_MSRS]; /* while not loaded; dr, dr6 and cr2 too */
 	uint64_t dr[VMX_DRS], dr6, cr2;
-	uint8_t threshold; /* of the TPR, as asked for */
 };
 
 static inline struct vmx_vcpu *vmx_vcpu(const struct virt_vcpu *v)
 {
 	return v->vendor;
+}
+
+static inline void vmx_todo(struct vmx_vcpu *x, uint32_t bits)
+{
+	x->todo |= bits;
+	x->seen = VMX_STALE;
 }
 
 /* vmx.c */
@@ -119,9 +125,7 @@ bool vmx_check_guest(const struct vmx_state *s, char *text, size_t size);
 void vmx_dump(struct virt_vcpu *v);
 const char *vmx_field_name(enum vmcs_field field);
 
-/* entry.S */
-/* Enters the guest. 0 after an exit; else the instruction failed. */
-int vmx_enter(struct virt_vcpu *v, bool launched);
-extern const char vmx_exit[];
+/* entry.S; run.c calls vmx_enter, which has a calling convention of its own. */
+extern const char vmx_enter[], vmx_exit[];
 
 #endif
