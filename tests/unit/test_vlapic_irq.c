@@ -72,7 +72,7 @@ static void tpr_holds_back(void **state)
 	vlapic_set_irr(v, 0x52, false);
 	for (unsigned cr8 = 0; cr8 < 16; cr8++) {
 		vlapic_set_tpr(v, (uint8_t)cr8);
-		assert_int_equal(vlapic_tpr(v), cr8);
+		assert_int_equal(vlapic_tpr(v), cr8 << 4);
 		assert_int_equal(get(APIC_TPR), cr8 << 4);
 		assert_int_equal(get(APIC_PPR), cr8 << 4);
 		assert_int_equal(vlapic_pending(v), cr8 < 5);
@@ -80,6 +80,7 @@ static void tpr_holds_back(void **state)
 	}
 	fake_vcpu_take_requests(v);
 	put(APIC_TPR, 0x4f);
+	assert_int_equal(vlapic_tpr(v), 0x4f);
 	assert_int_equal(fake_vcpu_take_requests(v), REQUEST_IRQ);
 	assert_int_equal(get(APIC_PPR), 0x4f);
 	assert_int_equal(vlapic_acknowledge(v), 0x52);

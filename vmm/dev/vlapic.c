@@ -113,7 +113,7 @@ void vlapic_set_tpr(struct vcpu *v, uint8_t cr8)
 
 uint8_t vlapic_tpr(const struct vcpu *v)
 {
-	return (uint8_t)vlapic_get(v, APIC_TPR) >> CR8_SHIFT;
+	return vlapic_get(v, APIC_TPR);
 }
 
 uint8_t vlapic_tpr_threshold(const struct vcpu *v)
@@ -121,7 +121,7 @@ uint8_t vlapic_tpr_threshold(const struct vcpu *v)
 	uint8_t vector = irr_top(v) >> CR8_SHIFT;
 
 	/* Where a vector in service holds it back as well, its EOI comes first. */
-	if (vector <= isr_top(v) >> CR8_SHIFT || vector > vlapic_tpr(v))
+	if (vector <= isr_top(v) >> CR8_SHIFT || vector > vlapic_tpr(v) >> CR8_SHIFT)
 		return 0;
 	return vector;
 }

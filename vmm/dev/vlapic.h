@@ -88,8 +88,9 @@ bool vlapic_pending(const struct vcpu *v);
 /* IRR → ISR. The vector, or the spurious vector when nothing is pending any more. */
 uint8_t vlapic_acknowledge(struct vcpu *v);
 void vlapic_eoi(struct vcpu *v);
-/* CR8 is bits 7:4 of TPR. */
+/* What a move to CR8 does: it is bits 7:4 of TPR, and the rest of TPR becomes 0. */
 void vlapic_set_tpr(struct vcpu *v, uint8_t cr8);
+/* All 8 bits of TPR. */
 uint8_t vlapic_tpr(const struct vcpu *v);
 /* CR8 has to fall below this for the highest pending interrupt; 0: CR8 holds nothing back. */
 uint8_t vlapic_tpr_threshold(const struct vcpu *v);
