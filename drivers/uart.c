@@ -114,7 +114,7 @@ static void refill(struct uart *u)
 	}
 	if (ring_used(&u->tx))
 		set_ier(u, u->ier | UART_IER_THRE);
-	else
+	else if (u->irq_works) /* else the first interrupt is still awaited */
 		set_ier(u, u->ier & (uint8_t)~UART_IER_THRE);
 }
 
@@ -258,11 +258,10 @@ static void interrupt(void *arg)
 	struct uart *u = arg;
 
 	u->interrupts++;
+	u->irq_works = true;
 	for (unsigned i = 0; i < IRQ_ROUNDS; i++) {
-		if (!handle_cause(u)) {
-			u->irq_works = true;
+		if (!handle_cause(u))
 			return;
-		}
 	}
 	/* More to do, and the line has no new edge to say so: make one. */
 	lock_take(&u->lock);

@@ -600,6 +600,22 @@ static void test_no_irq(void **state)
 	assert_int_equal(fake_timers_armed(), 0);
 }
 
+/* Output between the switching on and the first chance to interrupt does not swallow the proof. */
+static void test_late_irq(void **state)
+{
+	(void)state;
+	chip.speed = 2;
+	uart_enable_irq(&u);
+	for (unsigned i = 0; i < 100; i++)
+		uart_putc(&u, pattern(i));
+	assert_false(u.irq_works);
+	chip_send(16);
+	assert_true(interrupts() > 0);
+	assert_true(u.irq_works);
+	assert_int_equal(chip.ier, UART_IER_RX);
+	check_sent(100);
+}
+
 static void test_console(void **state)
 {
 	(void)state;
@@ -639,6 +655,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_input, setup_irq, teardown),
 		cmocka_unit_test_setup_teardown(test_endless_input, setup_irq, teardown),
 		cmocka_unit_test_setup_teardown(test_no_irq, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_late_irq, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_console, setup, teardown),
 	};
 
