@@ -17,9 +17,10 @@
 
 enum {
 	CALIBRATION_RUNS = 3,
-	CALIBRATION_PER_S = 250, /* 4 ms each */
-	/* The timer is set a 65536th later than measured: an early interrupt would be in vain. */
-	LATE_SHIFT = 16,
+	CALIBRATION_PER_S = 250,   /* 4 ms each */
+	CALIBRATION_PARTS = 50000, /* two runs in a row that agree this well are enough */
+	/* The timer is set 4 parts in a million later: an early interrupt would be in vain. */
+	LATE_SHIFT = 18,
 	/* How often an IPI's delivery is asked for: some milliseconds. */
 	ICR_POLLS = 100000,
 	/* The highest LVT entry (of the version register) that comes with each optional one. */
@@ -215,9 +216,21 @@ static uint64_t measure(void)
 	return (uint64_t)(first - last) * tsc_host.hz / (end - start);
 }
 
+static uint64_t measure_all(void)
+{
+	uint64_t hz[CALIBRATION_RUNS];
+
+	for (unsigned i = 0; i < CALIBRATION_RUNS; i++) {
+		hz[i] = measure();
+		if (i && tsc_hz_agree(hz[i], hz[i - 1], CALIBRATION_PARTS))
+			return hz[i];
+	}
+	return tsc_median(hz, CALIBRATION_RUNS);
+}
+
 int lapic_timer_init(void)
 {
-	uint64_t hz[CALIBRATION_RUNS], rate;
+	uint64_t rate;
 
 	lapic.deadline = feature(WORD_1_ECX, CPUID_1_ECX_TSC_DEADLINE);
 	if (lapic.deadline) {
@@ -227,9 +240,7 @@ int lapic_timer_init(void)
 	}
 	write(APIC_LVT_TIMER, APIC_LVT_MASKED | APIC_TIMER_ONE_SHOT | lapic.vectors.timer);
 	write(APIC_DIVIDE, APIC_DIVIDE_BY_1);
-	for (unsigned i = 0; i < CALIBRATION_RUNS; i++)
-		hz[i] = measure();
-	rate = tsc_median(hz, CALIBRATION_RUNS);
+	rate = measure_all();
 	if (!rate) {
 		log_error("lapic: its timer does not count; Plinth has no other");
 		return -ENODEV;

@@ -2,8 +2,8 @@
 /*
  * How fast the TSC runs. A run reads the reference and the TSC together, waits, and reads both
  * again; what disturbs a run (an SMI, a hypervisor below us that takes the CPU away) spoils one end
- * of it, so each end is read several times and the tightest reading kept, and of the runs' results
- * the median counts.
+ * of it, so each end is read several times and the tightest reading kept. Two runs in a row that
+ * agree are believed; where no two do, the median of all counts.
  */
 #include "arch/x86_64/tsc.h"
 
@@ -14,8 +14,9 @@
 
 enum {
 	RUNS = 5,
-	RUNS_PER_S = 125, /* 8 ms each: 40 ms in all */
-	TRIES = 6,	  /* readings at each end of a run */
+	RUNS_PER_S = 125,  /* 8 ms each: 40 ms in all */
+	RUN_PARTS = 50000, /* two runs agree: within 20 parts in a million */
+	TRIES = 6,	   /* readings at each end of a run */
 	/*
 	 * The crystal's nominal frequency is better than any measurement, but only if it is the
 	 * right crystal: a tick more than a thousandth off is another one.
@@ -141,6 +142,8 @@ static uint64_t measure_all(const struct tsc_reference *r)
 		hz[n] = measure(r);
 		if (!hz[n])
 			break;
+		if (n && tsc_hz_agree(hz[n], hz[n - 1], RUN_PARTS))
+			return hz[n - 1] / 2 + hz[n] / 2;
 	}
 	return tsc_median(hz, n);
 }
