@@ -209,6 +209,7 @@ static void test_e820_slots(void **state)
 		{ gpa(0xc0000), 0x10000, host, GMEM_ROM, "rom" },
 		{ gpa(0x100000), MIB, host, 0, "c" },
 		{ gpa(0x200000), MIB, host, 0, "d" },
+		{ gpa(0x300000), 0x10000, host, GMEM_ROM, "rom" },
 		{ gpa(0x400000), MIB, host, 0, "e" },
 	};
 	struct gmem mem = { .count = 0 };
@@ -377,9 +378,11 @@ static void test_32_bit_entry(void **state)
 static void test_bios_data(void **state)
 {
 	struct fixture *f = fixture_new(64 * MIB);
+	const uint8_t *ebda = fake_guest_at(f->vm, 0x9fc00, 1024);
 	uint16_t v;
 
 	(void)state;
+	memset(fake_guest_at(f->vm, 0x9fc00, 1024), 0xcc, 1024);
 	assert_int_equal(load(f), 0);
 	memcpy(&v, fake_guest_at(f->vm, 0x40e, 2), 2);
 	assert_int_equal(v, 0x9fc0);
@@ -387,7 +390,9 @@ static void test_bios_data(void **state)
 	assert_int_equal(v, 639);
 	memcpy(&v, fake_guest_at(f->vm, 0x400, 2), 2);
 	assert_int_equal(v, 0x3f8);
-	assert_int_equal(*(uint8_t *)fake_guest_at(f->vm, 0x9fc00, 1), 1);
+	assert_int_equal(ebda[0], 1);
+	for (unsigned i = 1; i < 1024; i++)
+		assert_int_equal(ebda[i], 0);
 	fixture_free(f);
 }
 

@@ -427,6 +427,8 @@ static void test_bad_places(void **state)
 	f = fixture_new(6 * GIB);
 	elf64_put(f, 4 * GIB);
 	expect_error(f, -ENOSPC, "to be loaded at 0x100000000");
+	elf64_put(f, 5 * GIB);
+	expect_error(f, -ENOSPC, "to be loaded at 0x140000000");
 	fixture_free(f);
 }
 

@@ -91,6 +91,8 @@ static void test_both_entries(void **state)
 	expect(output, "SMBIOS 3.3.0 present.\n");
 	expect(output, "Table at 0x000F0040.\n");
 	check_machine(output);
+	/* Nothing is left of what was there before. */
+	assert_int_equal(*(uint8_t *)fake_guest_at(vm, GUEST_SMBIOS_END - 1, 1), 0);
 
 	/* Without the newer entry point the older one is found. */
 	memset(fake_guest_at(vm, GUEST_SMBIOS, 16), 0, 16);
