@@ -274,7 +274,7 @@ void acpi_parse(struct acpi_info *info)
 		parse_hpet(info, hpet);
 	if (mcfg)
 		parse_mcfg(info, mcfg);
-	log_info("acpi: %u CPUs, %u I/O APICs, %u overrides; PM timer %s, HPET %s", info->cpu_count,
-		 info->ioapic.chip_count, info->ioapic.override_count,
+	log_info("acpi: CPUs: %u, I/O APICs: %u, overrides: %u, PM timer: %s, HPET: %s",
+		 info->cpu_count, info->ioapic.chip_count, info->ioapic.override_count,
 		 info->pm_timer.address ? "yes" : "no", info->hpet.raw ? "yes" : "no");
 }
