@@ -208,6 +208,8 @@ static void mode_4_and_5_levels(void **state)
 	assert_walks(f, 0xffffffffc1234567, WALK_READ, 0x8041234567);
 	f->mode.cr4 |= CR4_LA57;
 	f->mode.cr3 = PML5;
+	*entry(f, PD, 5) = 0x9000 | ALL | A; /* what a walk of four levels would find */
+	assert_walks(f, linear, WALK_READ, DATA | 0x123);
 	assert_walks(f, linear, WALK_READ, DATA | 0x123);
 	*entry(f, PML5, 1) = *entry(f, PML5, 0);
 	*entry(f, PML5, 0) = 0;
