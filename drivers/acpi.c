@@ -224,6 +224,7 @@ int acpi_init(hpa_t hint, acpi_map_fn *map)
 	rsdp = find_rsdp(hint.raw, &addr);
 	if (!rsdp) {
 		log_error("acpi: this machine's firmware has no ACPI tables (no RSDP found)");
+		acpi_assume_pc(&acpi_info);
 		return -ENODEV;
 	}
 	acpi_info.rsdp = hpa(addr);
@@ -239,7 +240,8 @@ int acpi_init(hpa_t hint, acpi_map_fn *map)
 		if (!root) {
 			log_error("acpi: the RSDP at %#llx leads to no correct root table",
 				  (unsigned long long)addr);
-			memset(&acpi_info, 0, sizeof(acpi_info));
+			acpi_info.rsdp = hpa(0);
+			acpi_assume_pc(&acpi_info);
 			return -ENODEV;
 		}
 		add_all(root, sizeof(uint32_t));

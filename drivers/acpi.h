@@ -78,7 +78,8 @@ typedef const void *acpi_map_fn(uint64_t addr, uint64_t n);
 
 /*
  * Finds the tables: from rsdp, or (raw 0, or wrong) by search below 1 MiB. 0, or -ENODEV with the
- * reason logged; then acpi_info is empty. A bad table is left out, with one line in the log.
+ * reason logged; then acpi_info says what every PC has. A bad table is left out, with one line in
+ * the log.
  */
 must_check int acpi_init(hpa_t rsdp, acpi_map_fn *map);
 
@@ -87,5 +88,8 @@ const void *acpi_table(const char sig[4], unsigned index);
 
 /* Reads the known tables into info (acpi_parse.c). */
 void acpi_parse(struct acpi_info *info);
+/* Where no table tells of the interrupts: the wiring that a PC has had since the first I/O APICs.
+ */
+void acpi_assume_pc(struct acpi_info *info);
 
 #endif

@@ -257,6 +257,19 @@ static void parse_mcfg(struct acpi_info *info, const struct mcfg *m)
 	}
 }
 
+void acpi_assume_pc(struct acpi_info *info)
+{
+	info->lapic = hpa(APIC_BASE_DEFAULT);
+	info->ioapic = (struct ioapic_info){
+		.chips = { { .base = hpa(IOAPIC_BASE_DEFAULT) } },
+		.chip_count = 1,
+		/* The timer is on pin 2, since the PICs are on pin 0. */
+		.overrides = { { .irq = 0, .gsi = 2 } },
+		.override_count = 1,
+		.has_8259 = true,
+	};
+}
+
 void acpi_parse(struct acpi_info *info)
 {
 	const void *madt = acpi_table("APIC", 0), *fadt = acpi_table("FACP", 0);
@@ -264,8 +277,10 @@ void acpi_parse(struct acpi_info *info)
 
 	if (madt)
 		parse_madt(info, madt);
-	else
-		log_warn("acpi: there is no MADT: the machine's CPUs and I/O APICs are unknown");
+	if (!info->has_madt) {
+		log_warn("acpi: there is no MADT: the interrupts are taken to be a plain PC's");
+		acpi_assume_pc(info);
+	}
 	if (fadt)
 		parse_fadt(info, fadt);
 	else

@@ -319,6 +319,13 @@ static void test_wrong_hint(void **state)
 	assert_int_equal(acpi_info.rsdp.raw, RSDP);
 }
 
+static uint32_t ioapic_irq0(void)
+{
+	assert_int_equal(acpi_info.ioapic.override_count, 1);
+	assert_int_equal(acpi_info.ioapic.overrides[0].irq, 0);
+	return acpi_info.ioapic.overrides[0].gsi;
+}
+
 static void test_no_rsdp(void **state)
 {
 	(void)state;
@@ -326,6 +333,8 @@ static void test_no_rsdp(void **state)
 	assert_int_equal(init(0), -ENODEV);
 	assert_null(acpi_table("APIC", 0));
 	assert_int_equal(acpi_info.cpu_count, 0);
+	assert_int_equal(acpi_info.ioapic.chips[0].base.raw, 0xfec00000);
+	assert_int_equal(ioapic_irq0(), 2);
 	memory_end = 0;
 	assert_int_equal(init(0), -ENODEV);
 }
