@@ -205,7 +205,7 @@ int acpi_build(struct vm *vm)
 	struct places p;
 
 	if (!a.host) {
-		log_error("acpi: the guest has no memory at 0x%llx for the tables", GUEST_ACPI);
+		log_error("acpi: the guest has no memory at 0x%lx for the tables", GUEST_ACPI);
 		return -EFAULT;
 	}
 	memset(a.host, 0, size);

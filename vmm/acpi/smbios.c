@@ -289,7 +289,7 @@ int smbios_build(struct vm *vm)
 			   .handle = HANDLE_OTHERS };
 
 	if (!t.host) {
-		log_error("smbios: the guest has no memory at 0x%llx for the tables", GUEST_SMBIOS);
+		log_error("smbios: the guest has no memory at 0x%lx for the tables", GUEST_SMBIOS);
 		return -EFAULT;
 	}
 	memset(t.host, 0, AREA_SIZE);

@@ -16,17 +16,17 @@
 #include "lib/types.h"
 #include "vmm/gmem.h"
 
-#define GUEST_EBDA	   0x9fc00ull
-#define GUEST_LOW_END	   0xa0000ull
-#define GUEST_ACPI	   0xe0000ull
-#define GUEST_ACPI_END	   0xf0000ull
-#define GUEST_SMBIOS	   0xf0000ull
-#define GUEST_SMBIOS_END   0x100000ull
+#define GUEST_EBDA	   0x9fc00ul
+#define GUEST_LOW_END	   0xa0000ul
+#define GUEST_ACPI	   0xe0000ul
+#define GUEST_ACPI_END	   0xf0000ul
+#define GUEST_SMBIOS	   0xf0000ul
+#define GUEST_SMBIOS_END   0x100000ul
 #define GUEST_RAM	   (1 * MIB)
 #define GUEST_PCI_HOLE	   (3 * GIB)
 #define GUEST_PCI_HOLE_END (4 * GIB)
-#define GUEST_IOAPIC	   0xfec00000ull
-#define GUEST_LAPIC	   0xfee00000ull
+#define GUEST_IOAPIC	   0xfec00000ul
+#define GUEST_LAPIC	   0xfee00000ul
 
 /* ACPI, "System Address Map Interfaces". */
 enum e820_type { E820_RAM = 1, E820_RESERVED = 2 };

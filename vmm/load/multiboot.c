@@ -109,7 +109,7 @@ static int part_write(struct kernel *k, const struct load *l, uint64_t base, con
 	if (base >= GUEST_PCI_HOLE_END || span > GUEST_PCI_HOLE_END - base ||
 	    !e820_is_ram(&l->map, base, span)) {
 		log_error("load: the multiboot kernel is to be loaded at 0x%lx (%lu KiB), and the "
-			  "guest has no memory for that there: its RAM is 0 to 0x%llx and 0x%llx "
+			  "guest has no memory for that there: its RAM is 0 to 0x%lx and 0x%lx "
 			  "to 0x%lx",
 			  base, load_kib(span), GUEST_EBDA, GUEST_RAM,
 			  e820_ram_end(&l->map, GUEST_RAM));
