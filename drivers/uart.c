@@ -199,6 +199,7 @@ void uart_panic_write(struct uart *u, const void *bytes, size_t n)
 	const uint8_t *b = bytes;
 
 	u->irq_works = false;
+	u->panicking = true;
 	if (!drain(u))
 		return;
 	while (n--)
@@ -207,10 +208,13 @@ void uart_panic_write(struct uart *u, const void *bytes, size_t n)
 
 void uart_flush(struct uart *u)
 {
-	lock_take(&u->lock);
+	/* A panic may have come while the lock was held, and nobody is left to drop it. */
+	if (!u->panicking)
+		lock_take(&u->lock);
 	if (drain(u))
 		(void)wait_lsr(u, UART_LSR_THRE | UART_LSR_TEMT);
-	lock_drop(&u->lock);
+	if (!u->panicking)
+		lock_drop(&u->lock);
 }
 
 /* Takes what has come in, up to size bytes; what came with an error in it is dropped. */

@@ -26,6 +26,7 @@ struct uart {
 	uint8_t ier;
 	bool irq_works; /* an interrupt has come: the ring may be used */
 	bool stalled;	/* the transmitter has not moved for long: what does not fit is dropped */
+	bool panicking; /* the lock is no longer taken */
 	struct ring tx;
 	uint8_t tx_bytes[UART_RING];
 	struct timer poll; /* for input, while no interrupt has come */

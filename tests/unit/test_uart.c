@@ -515,6 +515,8 @@ static void test_panic(void **state)
 	chip.speed = 3;
 	lock_take(&u.lock);
 	uart_panic_write(&u, bytes + 500, 100);
+	uart_flush(&u);
+	assert_int_equal(chip.fifo, 0);
 	check_sent(600);
 }
 
