@@ -70,6 +70,7 @@ enum {
 	EQUIPMENT_FPU = 1 << 1,
 	BASE_MEMORY_KIB = 640,
 	CMOS_MEMORY_MAX = 0xffff,
+	CMOS_MEMORY_4G_MAX = 0xffffff,
 	RATE_HZ_SHIFT = 15, /* 32768 Hz */
 	RATE_FAST = 2,	    /* rates 1 and 2 are those of 8 and 9 */
 	RATE_FAST_BASE = 7,
@@ -305,6 +306,9 @@ static void register_b_write(struct vrtc *r, uint8_t value)
 	/* SET going high clears UIE. */
 	if (value & ~r->cmos[CMOS_B] & B_SET)
 		value &= ~B_UIE;
+	/* What was written in the old format, and counts already, is read in it. */
+	if (formats && r->edited && !(r->cmos[CMOS_B] & B_SET))
+		time_take(r);
 	r->cmos[CMOS_B] = value;
 	if (formats && !r->edited && !(value & B_SET))
 		time_show(r);
@@ -408,8 +412,9 @@ static void memory_set(struct vrtc *r, const struct gmem *m)
 	word_set(r, CMOS_EXTENDED_MEMORY, (top - MIB) / KIB);
 	word_set(r, CMOS_EXTENDED_MEMORY_2, (top - MIB) / KIB);
 	word_set(r, CMOS_MEMORY_16M, top > 16 * MIB ? (top - 16 * MIB) / (64 * KIB) : 0);
-	word_set(r, CMOS_MEMORY_4G, above / (64 * KIB) & CMOS_MEMORY_MAX);
-	r->cmos[CMOS_MEMORY_4G + 2] = (uint8_t)(above / (64 * KIB) >> 16);
+	above = MIN(above / (64 * KIB), CMOS_MEMORY_4G_MAX);
+	word_set(r, CMOS_MEMORY_4G, above & CMOS_MEMORY_MAX);
+	r->cmos[CMOS_MEMORY_4G + 2] = (uint8_t)(above >> 16);
 }
 
 static void checksum_set(struct vrtc *r)
