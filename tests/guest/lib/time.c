@@ -6,7 +6,8 @@
 
 enum { PIT_CH2_MODE0 = 0xb0, GATE2 = 1, SPEAKER = 2, OUT2 = 0x20, PM_MASK = 0xffffff };
 
-void time_wait_us(uint32_t us)
+/* Waits with channel 2 in mode 0, polled at port 61h; at most 50,000 µs. */
+static void wait_by_pit(uint32_t us)
 {
 	uint32_t count = (uint32_t)(us * PIT_HZ / 1000000);
 	uint8_t p61 = inb(PORT_61) & (uint8_t) ~(GATE2 | SPEAKER);
@@ -22,16 +23,25 @@ void time_wait_us(uint32_t us)
 
 uint64_t time_tsc_per_ms(void)
 {
-	uint64_t least = ~0ull;
+	enum { TRIES = 3, MS = 3 };
+	static uint64_t least;
+	uint64_t start;
 
-	for (int i = 0; i < 5; i++) {
-		uint64_t start = rdtsc();
-
-		time_wait_us(10000);
-		start = rdtsc() - start;
-		least = start < least ? start : least;
+	for (int i = 0; i < TRIES && (i || !least); i++) {
+		start = rdtsc();
+		wait_by_pit(MS * 1000);
+		start = (rdtsc() - start) / MS;
+		least = !least || start < least ? start : least;
 	}
-	return least / 10;
+	return least;
+}
+
+void time_wait_us(uint32_t us)
+{
+	uint64_t ticks = us * time_tsc_per_ms() / 1000, start = rdtsc();
+
+	while (rdtsc() - start < ticks)
+		pause();
 }
 
 uint16_t time_pm_port(void)

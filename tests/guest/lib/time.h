@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Time by the PIT's channel 2 and by the ACPI PM timer. */
+/* Time by the TSC, measured by the PIT's channel 2, and by the ACPI PM timer. */
 #ifndef GUEST_TIME_H
 #define GUEST_TIME_H
 
 #include <stdint.h>
 
-/* Waits with the PIT's channel 2 in mode 0, polled at port 61h; at most 50,000 µs. */
-void time_wait_us(uint32_t us);
-/* TSC ticks in a millisecond, by the PIT; the least of five tries of 10 ms. */
+/* TSC ticks in a millisecond, by the PIT's channel 2: the least of three tries at first, then
+ * known. */
 uint64_t time_tsc_per_ms(void);
+/* Waits by the TSC, so that waiting costs a hypervisor no exits. */
+void time_wait_us(uint32_t us);
 /* The PM timer's port from the FADT; 0: none. */
 uint16_t time_pm_port(void);
 /* Its 24 bits. */
