@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The part of <string.h> that Plinth uses; the same contracts as ISO C, unless a comment says otherwise. */
+/* The part of <string.h> that Plinth uses; the same contracts as ISO C, unless a comment says
+ * otherwise. */
 #ifndef LIB_STRING_H
 #define LIB_STRING_H
 
@@ -15,7 +16,8 @@ int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
 
-/* Copies at most size - 1 bytes and always terminates; returns strlen(src), so >= size means cut. */
+/* Copies at most size - 1 bytes and always terminates; returns strlen(src), so >= size means cut.
+ */
 size_t str_copy(char *dst, const char *src, size_t size);
 
 /* Decimal, or hexadecimal after 0x; K/M/G suffixes multiply. 0, or -EINVAL, -ERANGE. */
