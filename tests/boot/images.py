@@ -5,7 +5,7 @@ import os
 import machine
 from boot_box import CLOUD, INITRD
 
-MODULES = [(CLOUD, "console=ttyS0 plinth.run=nothing"), (INITRD, "")]
+MODULES = [(CLOUD, "console=ttyS0 quiet cryptomgr.notests plinth.run=nothing"), (INITRD, "")]
 OVMF = "/usr/share/ovmf/OVMF.fd"
 
 

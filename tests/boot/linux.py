@@ -11,8 +11,8 @@ from boot_box import CLOUD, GENERIC, INITRD, Failure, between, tail
 # Bochs: its TSC runs at ips, and leaf 15h of its CPUID lies about that; the rest is a matter of
 # time (self-tests) and of features that one model of CPU has by mistake (docs/6-pitfalls.md).
 WORDS = {
-    "qemu": "console=ttyS0 plinth.run=%s",
-    "bochs": "console=ttyS0 plinth.run=%s cryptomgr.notests clearcpuid=erms,rep_good",
+    "qemu": "console=ttyS0 quiet plinth.run=%s",
+    "bochs": "console=ttyS0 quiet plinth.run=%s cryptomgr.notests clearcpuid=erms,rep_good",
 }
 ALONE = {"qemu": "", "bochs": " tsc_early_khz=20000"}
 CHECKS = ("md5", "sha256", "forks", "sleep", "random", "random-differs")
@@ -34,6 +34,7 @@ def messages(output):
 
 
 def complaints(output):
+    """What is wrong in the messages: their text without numbers, and the line."""
     return {text: line for level, text, line in messages(output)
             if level <= WARNING or COMPLAINT.search(line)}
 
@@ -66,7 +67,11 @@ def baseline(box, emulator, kernel, words):
 
 def compare(box, emulator, kernel, output):
     words = WORDS[emulator] % "workload" + ALONE[emulator]
-    known = complaints(baseline(box, emulator, kernel, words))
+    alone = baseline(box, emulator, kernel, words)
+    # Bochs alone makes Linux trace an XSAVE problem: its words are not to excuse other traces.
+    alone = re.sub(r"^.*-+\[ cut here \]-+$.*?^.*-+\[ end trace .*?$", "", alone,
+                   flags=re.DOTALL | re.MULTILINE)
+    known = complaints(alone)
     new = [line for text, line in complaints(output).items() if text not in known]
     if new:
         raise Failure("the kernel complains of what it does not complain of without Plinth:\n" +
@@ -93,7 +98,7 @@ test_generic.seconds = 80
 
 def reboot(box, emulator, how):
     """`reboot -f` by one of Linux's ways: the machine starts anew, in place."""
-    words = WORDS[emulator] % "reboot" + " reboot=" + how
+    words = WORDS[emulator] % "reboot" + " cryptomgr.notests reboot=" + how
     result = box.run([(CLOUD, words), (INITRD, "")], timeout=300,
                      until=rb"(?s)BEGIN reboot.*BEGIN reboot")
     box.expect_no_fault(result)
@@ -118,7 +123,7 @@ def test_reboot_cf9(box):
 
 def test_summary(box, emulator):
     """Power-off ends the machine, after a summary of exits by kind."""
-    result = box.run([(CLOUD, WORDS[emulator] % "nothing"), (INITRD, "")], timeout=200)
+    result = box.run([(CLOUD, WORDS[emulator] % "nothing" + " cryptomgr.notests"), (INITRD, "")], timeout=200)
     box.expect_status(result, 0)
     box.expect_no_fault(result)
     box.expect(result, r"CPUID +\d+", "a summary of exits by kind")
