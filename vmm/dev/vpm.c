@@ -120,11 +120,15 @@ static void event_access(struct vm *vm, void *dev, struct bus_access *a)
 
 static void sleep_enter(struct vm *vm, unsigned type)
 {
-	if (type == VPM_SLP_TYP_S5)
+	if (type == VPM_SLP_TYP_S5) {
 		vm_request_end(vm, VM_POWERED_OFF, "ACPI S5");
-	else
+		return;
+	}
+	/* Once, or a guest could fill the log. */
+	if (!vm->vpm.sleep_refused)
 		log_warn("%s: there is no sleep state of SLP_TYP %u; only %u, S5", vm->config.name,
 			 type, VPM_SLP_TYP_S5);
+	vm->vpm.sleep_refused = true;
 }
 
 static void control_access(struct vm *vm, void *dev, struct bus_access *a)

@@ -30,6 +30,7 @@ struct vpm {
 	uint16_t pm1_status, pm1_enable, pm1_control;
 	uint8_t reset_control;
 	bool sci;	      /* the level of IRQ 9 */
+	bool sleep_refused;   /* the log has been told */
 	uint64_t halves_done; /* half periods of the timer (bit 23 toggles) that TMR_STS knows of */
 
 	/* not state: the host's time at count 0, and the timer for TMR_STS while its enable is set
