@@ -127,17 +127,42 @@ static void init_caches(struct vcpuid *c)
 	}
 }
 
-/* The true frequency as a ratio to a 1 GHz crystal, which is also the local APIC's bus clock. */
+/*
+ * The fraction nearest to value / one whose terms are at most limit: the last convergent of its
+ * continued fraction that fits. Its error is below 1 / limit².
+ */
+static void approximate(uint64_t value, uint64_t one, uint64_t limit, uint32_t *num, uint32_t *den)
+{
+	uint64_t n0 = 0, d0 = 1, n1 = 1, d1 = 0;
+
+	while (one) {
+		uint64_t whole = value / one, rest = value % one;
+		uint64_t n2 = whole * n1 + n0, d2 = whole * d1 + d0;
+
+		if (n2 > limit || d2 > limit)
+			break;
+		n0 = n1, d0 = d1, n1 = n2, d1 = d2;
+		value = one;
+		one = rest;
+	}
+	*num = (uint32_t)n1;
+	*den = (uint32_t)d1;
+}
+
+/*
+ * The true frequency as a ratio to a 1 GHz crystal, which is also the local APIC's bus clock. Linux
+ * multiplies crystal kHz by the numerator in 32 bits: so the terms are small.
+ */
 static void init_frequency(struct vcpuid *c)
 {
-	const uint32_t crystal = 1000000000, unit = 1000, mhz = 1000000;
+	const uint32_t crystal = 1000000000, mhz = 1000000, limit = UINT32_MAX / (crystal / 1000);
 	uint64_t hz = time_tsc_hz();
+	struct cpuid_regs *tsc = &c->basic[CPUID_TSC];
 
 	if (!c->is_intel)
 		return;
-	c->basic[CPUID_TSC] = (struct cpuid_regs){ .eax = crystal / unit,
-						   .ebx = (uint32_t)(hz / unit),
-						   .ecx = crystal };
+	approximate(hz, crystal, limit, &tsc->ebx, &tsc->eax);
+	tsc->ecx = crystal;
 	c->basic[CPUID_FREQUENCY] = (struct cpuid_regs){ .eax = (uint32_t)(hz / mhz),
 							 .ebx = (uint32_t)(hz / mhz),
 							 .ecx = 100 };
