@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sources: vmm/dev/vdebug.c vmm/dev/device.c vmm/bus.c tests/fake/vm.c tests/fake/timer.c tests/fake/irqchip.c tests/fake/log.c tests/fake/panic.c */
+/* sources: vmm/dev/vdebug.c vmm/bus.c tests/fake/vm.c tests/fake/timer.c tests/fake/irqchip.c tests/fake/log.c tests/fake/panic.c */
 /* The ports for debugging: there only where the config asks for them. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,14 +24,12 @@ static void test_post_port(void **state)
 
 	(void)state;
 	fake_outb(f, 0x80, 0x5a);
-	fake_outb(f, 0x8f, 0xa5);
 	assert_int_equal(fake_inb(f, 0x80), 0x5a);
-	assert_int_equal(fake_inb(f, 0x8f), 0xa5);
-	assert_int_equal(fake_inb(f, 0x81), 0);
-	fake_out(f, 0x81, 4, 0x44332211);
-	assert_int_equal(fake_inb(f, 0x83), 0x33);
-	assert_int_equal(fake_in(f, 0x80, 2), 0x115a);
-	assert_int_equal(fake_inb(f, 0x90), 0xff);
+	fake_out(f, 0x80, 2, 0x2211);
+	assert_int_equal(fake_in(f, 0x80, 2), 0xff11);
+	/* Linux takes all ones at 87h for a machine without ISA DMA. */
+	for (uint16_t port = 0x81; port <= 0x8f; port++)
+		assert_int_equal(fake_inb(f, port), 0xff);
 	vdebug_class.reset(&f->vm);
 	assert_int_equal(fake_inb(f, 0x80), 0);
 	fake_vm_free(f);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Ports for those who debug: the POST code's, which every PC has and operating systems write to for
- * a short delay; and, where the VM's config asks for them, QEMU's debug console and exit port.
+ * a short delay (81h and on are absent, which tells them that there are no ISA DMA controllers);
+ * and, where the VM's config asks for them, QEMU's debug console and exit port.
  */
 #include "lib/string.h"
 #include "vmm/vm.h"
 
 enum debug_port {
-	PORT_POST = 0x80, /* the first of the DMA page registers */
+	PORT_POST = 0x80,
 	PORT_CONSOLE = 0xe9,
 	PORT_EXIT = 0xf4,
 };
@@ -18,16 +19,13 @@ enum {
 	CONSOLE_HERE = 0xe9, /* what a read gives where the port exists */
 };
 
-static void pages_access(struct vm *vm, void *dev, struct bus_access *a)
+static void post_access(struct vm *vm, void *dev, struct bus_access *a)
 {
-	uint8_t *page = &vm->vdebug.pages[a->offset % VDEBUG_PAGES];
-
-	if (unlikely(a->size != 1))
-		device_split(vm, dev, a, pages_access);
-	else if (a->write)
-		*page = (uint8_t)a->value;
+	(void)dev;
+	if (a->write)
+		vm->vdebug.post = (uint8_t)a->value;
 	else
-		a->value = *page;
+		a->value = vm->vdebug.post;
 }
 
 static void console_access(struct vm *vm, void *dev, struct bus_access *a)
@@ -84,7 +82,7 @@ static void vdebug_fini(struct vm *vm)
 }
 
 static const struct dev_ports vdebug_ports[] = {
-	{ PORT_POST, VDEBUG_PAGES, "post code", pages_access },
+	{ PORT_POST, 1, "post code", post_access },
 	{ 0 },
 };
 

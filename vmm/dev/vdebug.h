@@ -6,11 +6,8 @@
 
 #include "vmm/dev/device.h"
 
-enum { VDEBUG_PAGES = 16 };
-
 struct vdebug {
-	uint8_t pages[VDEBUG_PAGES]; /* 80h … 8Fh: the DMA page registers, the first of which is the
-					POST code */
+	uint8_t post; /* the POST code: what port 80h was written with last */
 };
 
 extern const struct dev_class vdebug_class;
