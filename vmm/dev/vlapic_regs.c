@@ -117,11 +117,11 @@ static void icr_write(struct vcpu *v, uint32_t low, uint32_t dest)
 	vlapic_send(v, low, dest);
 }
 
-/* value has been checked against the register's rule. */
+/* value has been checked against the register's rule. EOI does not come here: both ways in do it.
+ */
 static void reg_write(struct vcpu *v, unsigned reg, uint32_t value)
 {
 	switch (NUMBER(reg)) {
-	case NUMBER(APIC_EOI): vlapic_eoi(v); break;
 	case NUMBER(APIC_TPR):
 		vlapic_set(v, APIC_TPR, value);
 		if (v->lapic.irr_words)
