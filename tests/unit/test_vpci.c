@@ -124,6 +124,8 @@ static void test_reset_register(void **state)
 	assert_int_equal(f->ends, 0);
 	fake_out(f, ADDRESS, 4, 0x80000600); /* a dword over it is an address */
 	assert_int_equal(f->ends, 0);
+	fake_out(f, VPM_RESET, 2, 0x0606); /* it is one byte */
+	assert_int_equal(f->ends, 0);
 	fake_outb(f, VPM_RESET, 0x06);
 	assert_int_equal(f->ends, 1);
 	assert_int_equal(f->vm.end, VM_RESET);

@@ -137,6 +137,12 @@ static void test_level(void **state)
 	line(vm, 5, true);
 	fake_outb(f, ELCR, 0);
 	assert_false(vpic_pending(vm));
+	/* Nor does an edge that was latched before the input became level-triggered. */
+	pulse(vm, 6);
+	fake_outb(f, ELCR, 0x40);
+	assert_false(vpic_pending(vm));
+	fake_outb(f, ELCR, 0);
+	assert_false(vpic_pending(vm));
 }
 
 static void test_cascade(void **state)
@@ -338,6 +344,7 @@ static void test_icw1_forgets(void **state)
 	line(vm, 4, true);
 	assert_int_equal(inta(vm), BASE + 4);
 	pulse(vm, 3);
+	fake_outb(f, ELCR, 0x20);
 	fake_outb(f, MASTER, 0xc3);
 	fake_outb(f, MASTER, 0x68);
 	fake_outb(f, MASTER, 0x80);
@@ -347,6 +354,8 @@ static void test_icw1_forgets(void **state)
 	assert_int_equal(fake_inb(f, MASTER), 0); /* IRR */
 	assert_int_equal(reg(f, MASTER, READ_ISR), 0);
 	assert_int_equal(fake_inb(f, MASTER + 1), 0);
+	assert_int_equal(fake_inb(f, ELCR), 0x20); /* not the 8259A's */
+	line(vm, 4, true);
 	assert_false(vpic_pending(vm)); /* a line that is high already is no edge */
 	line(vm, 4, false);
 	line(vm, 4, true);

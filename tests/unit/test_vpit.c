@@ -193,6 +193,14 @@ static void test_rate_generator(void **state)
 	assert_int_equal(counter(f, 2), 1);
 	fake_outb(f, PORT_B, GATE);
 	assert_int_equal(counter(f, 2), 7);
+	/* Of two counts that come before the gate's rise, the second one counts. */
+	fake_outb(f, COUNTER + 2, 5);
+	fake_outb(f, COUNTER + 2, 0);
+	fake_outb(f, PORT_B, 0);
+	fake_outb(f, COUNTER + 2, 7);
+	fake_outb(f, COUNTER + 2, 0);
+	fake_outb(f, PORT_B, GATE);
+	assert_int_equal(counter(f, 2), 7);
 	/* Years later the phase is still right (channel 0 stopped: its ticks would take the time).
 	 */
 	mode_set(f, 0, 1, 0);
@@ -344,6 +352,12 @@ static void test_read_back(void **state)
 	fake_outb(f, CONTROL, 0xd0 | 0x04);
 	assert_int_equal(fake_inb(f, COUNTER + 1), 0xe0);
 	assert_int_equal(fake_inb(f, COUNTER + 1), 0x0f);
+	/* The first of two latched statuses is read. */
+	fake_outb(f, CONTROL, 0xe8);
+	step(f, 0x1000);
+	fake_outb(f, CONTROL, 0xe8);
+	assert_int_equal(fake_inb(f, COUNTER + 2), STATUS_OUT | 0x36);
+	assert_int_equal(status(f, 2), 0x36);
 	/* A control word without a count: null count; modes 6 and 7 are 2 and 3. */
 	fake_outb(f, CONTROL, 0xbe);
 	assert_int_equal(status(f, 2), STATUS_OUT | STATUS_NULL | 0x36);

@@ -325,6 +325,23 @@ static void test_alarm(void **state)
 	assert_int_equal(rd(f, C), IRQF | AF | UF);
 }
 
+/* A time that is written while the alarm is on: it goes by the new time at once. */
+static void test_alarm_of_new_time(void **state)
+{
+	struct fake_vm *f = *state;
+
+	wr(f, HOURS_ALARM, 0x06);
+	wr(f, MINUTES_ALARM, 0);
+	wr(f, SECONDS_ALARM, 0);
+	wr(f, B, H24 | AIE);
+	wr(f, HOURS, 0x05);
+	fake_time_advance(2 * SECOND - 1);
+	assert_false(f->lines[IRQ_RTC]);
+	fake_time_advance(1);
+	assert_true(f->lines[IRQ_RTC]);
+	assert_int_equal(clock_of(f), 0x060000);
+}
+
 /* The flag of an alarm that passed while nobody looked. */
 static void test_alarm_late(void **state)
 {
@@ -448,6 +465,7 @@ int main(void)
 		TEST(test_update_interrupt),
 		TEST(test_periodic_interrupt),
 		TEST(test_alarm),
+		TEST(test_alarm_of_new_time),
 		TEST(test_alarm_late),
 		TEST(test_cmos),
 		cmocka_unit_test(test_memory),
