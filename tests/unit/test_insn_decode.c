@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sources: vmm/insn/decode.c vmm/insn/opcodes.c */
+/* sources: vmm/insn/decode.c vmm/insn/general.c vmm/insn/forms.c vmm/insn/opcodes.c */
 /* libs: -lZydis */
 /*
  * The decoder beside libzydis: every opcode with every ModRM byte and the prefixes that matter, in

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sources: vmm/insn/decode.c vmm/insn/opcodes.c vmm/insn/exec.c vmm/insn/operand.c vmm/insn/string.c vmm/insn/alu.c */
+/* sources: vmm/insn/decode.c vmm/insn/general.c vmm/insn/forms.c vmm/insn/opcodes.c vmm/insn/exec.c vmm/insn/operand.c vmm/insn/string.c vmm/insn/alu.c */
 /*
  * The executor where the processor under the tests cannot be asked: segments, 16 and 32-bit modes,
  * ports, faults in the middle, and how often a device is touched. Results in 64-bit mode are

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sources: vmm/insn/decode.c vmm/insn/opcodes.c vmm/insn/exec.c vmm/insn/operand.c vmm/insn/string.c vmm/insn/alu.c */
+/* sources: vmm/insn/decode.c vmm/insn/general.c vmm/insn/forms.c vmm/insn/opcodes.c vmm/insn/exec.c vmm/insn/operand.c vmm/insn/string.c vmm/insn/alu.c */
 /*
  * The executor beside the processor that runs this test: random instructions are run by both from
  * the same registers, flags and memory; afterwards all of these have to be the same. They run in
