@@ -38,6 +38,10 @@ def test_uefi(box):
     started(box, from_disk(box, full_image(box), firmware=OVMF, machine_memory=768))
 
 
+def test_cd(box):
+    started(box, box.run(MODULES, boot="iso", timeout=200))
+
+
 def test_multiboot1(box):
     started(box, box.run(MODULES, boot="direct"))
 
