@@ -12,6 +12,13 @@ enum { AUX_CARRY_BIT = 0x10 };
 
 #define STATUS_FLAGS (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
 
+const uint64_t alu_masks[ALU_SIZES] = {
+	[1] = UINT8_MAX,
+	[2] = UINT16_MAX,
+	[4] = UINT32_MAX,
+	[8] = UINT64_MAX,
+};
+
 /* PF, ZF and SF of a result that is cut to size. */
 static uint64_t result_flags(uint64_t result, unsigned size)
 {

@@ -5,10 +5,14 @@
 
 #include "vmm/insn/insn.h"
 
+enum { ALU_SIZES = 9 };
+
+extern const uint64_t alu_masks[ALU_SIZES];
+
 /* All ones in the low size bytes; size is 1, 2, 4 or 8. */
 static inline uint64_t alu_mask(unsigned size)
 {
-	return UINT64_MAX >> (64 - size * 8);
+	return alu_masks[size];
 }
 
 /*

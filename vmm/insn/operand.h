@@ -38,8 +38,10 @@ static inline void operand_gpr_write(struct insn_machine *m, unsigned reg, uint6
 static inline void operand_reg_write(struct insn_machine *m, const struct insn_operand *o,
 				     uint64_t value)
 {
+	const uint64_t high_byte = (uint64_t)UINT8_MAX << 8;
+
 	if (unlikely(o->high))
-		m->gpr[o->reg] = (m->gpr[o->reg] & ~0xff00ull) | (value & UINT8_MAX) << 8;
+		m->gpr[o->reg] = (m->gpr[o->reg] & ~high_byte) | (value << 8 & high_byte);
 	else
 		operand_gpr_write(m, o->reg, value, o->size);
 }
