@@ -520,6 +520,25 @@ static void test_irq_late(void **state)
 	assert_int_equal(f->rises[IRQ_PIT], before + 2);
 }
 
+/* A guest that sees the count at its end has the interrupt, however late the host's timer is. */
+static void test_irq_seen(void **state)
+{
+	struct fake_vm *f = *state;
+	unsigned before;
+
+	mode_set(f, 0, 0, 5); /* a single one comes in time, however short */
+	before = f->rises[IRQ_PIT];
+	step(f, 5);
+	assert_int_equal(f->rises[IRQ_PIT], before + 1);
+	mode_set(f, 0, 0, 1000);
+	fake_time_set(time_ns() + 1000000);
+	assert_int_equal(f->rises[IRQ_PIT], before + 1);
+	assert_int_equal(status(f, 0) & STATUS_OUT, STATUS_OUT);
+	assert_int_equal(f->rises[IRQ_PIT], before + 2);
+	fake_time_advance(0);
+	assert_int_equal(f->rises[IRQ_PIT], before + 2);
+}
+
 static void test_port_b(void **state)
 {
 	struct fake_vm *f = *state;
@@ -625,6 +644,7 @@ int main(void)
 		TEST(test_irq_switched_off),
 		TEST(test_irq_storm),
 		TEST(test_irq_late),
+		TEST(test_irq_seen),
 		TEST(test_port_b),
 		TEST(test_calibration),
 		TEST(test_reset),

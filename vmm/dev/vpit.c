@@ -182,27 +182,33 @@ static void irq_arm(struct vm *vm, uint64_t now)
 	pit->irq_armed = next_rise(&pit->channels[0], now, &pit->irq_tick);
 	if (!pit->irq_armed)
 		return; /* a timer that is under way finds nothing to do */
-	at = MAX(pit->irq_tick, now + IRQ_MIN_TICKS);
+	at = pit->irq_tick;
+	if (is_periodic(&pit->channels[0]))
+		at = MAX(at, now + IRQ_MIN_TICKS);
 	timer_arm_ns(&pit->timer, pit->origin_ns + vclock_ns(&pit_clock, at));
 }
 
 /*
- * OUT of channel 0 has risen. Where it went low before is not told as it happens: only the edge
- * makes a difference to an interrupt controller.
+ * OUT of channel 0 may have risen: by its timer, or before that, when somebody looks at the PIT,
+ * who must not see OUT high without the interrupt. Where OUT went low is not told as it happens:
+ * only the edge makes a difference to an interrupt controller.
  */
+static void irq_catch_up(struct vm *vm, uint64_t now)
+{
+	if (likely(!vm->vpit.irq_armed || now < vm->vpit.irq_tick))
+		return;
+	channel_sync(&vm->vpit.channels[0], now);
+	irqchip_line(vm, IRQ_PIT, false);
+	irqchip_line(vm, IRQ_PIT, true);
+	irq_arm(vm, now);
+}
+
 static void pit_fire(void *arg)
 {
 	struct vm *vm = arg;
-	uint64_t now;
 
 	lock_take(&vm->lock);
-	now = pit_now(vm);
-	if (vm->vpit.irq_armed && now >= vm->vpit.irq_tick) {
-		channel_sync(&vm->vpit.channels[0], now);
-		irqchip_line(vm, IRQ_PIT, false);
-		irqchip_line(vm, IRQ_PIT, true);
-		irq_arm(vm, now);
-	}
+	irq_catch_up(vm, pit_now(vm));
 	lock_drop(&vm->lock);
 }
 
@@ -378,21 +384,19 @@ static void control_write(struct vm *vm, uint8_t word, uint64_t now)
 
 static void counters_access(struct vm *vm, void *dev, struct bus_access *a)
 {
-	uint64_t now;
+	struct vpit_channel *c = &vm->vpit.channels[a->offset % VPIT_CHANNELS];
+	uint64_t now = pit_now(vm);
 
 	if (unlikely(a->size != 1)) {
 		device_split(vm, dev, a, counters_access);
 		return;
 	}
+	irq_catch_up(vm, now);
 	if (a->offset == OFFSET_CONTROL) {
 		if (a->write)
-			control_write(vm, (uint8_t)a->value, pit_now(vm));
+			control_write(vm, (uint8_t)a->value, now);
 		return;
 	}
-
-	struct vpit_channel *c = &vm->vpit.channels[a->offset % VPIT_CHANNELS];
-
-	now = pit_now(vm);
 	channel_sync(c, now);
 	if (!a->write) {
 		a->value = counter_read(c, now);
