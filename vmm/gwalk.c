@@ -298,8 +298,8 @@ static always_inline bool usual_entry(const struct gmem *m, uint64_t addr, unsig
 /*
  * 4-level tables in the main slot, entries that need no marks, pages of 4 KiB and 2 MiB; supervisor
  * pages for the supervisor and user pages for the user, so that SMEP and SMAP have no say. False:
- * it is not so, and walk() tells. A table in the main slot has no reserved address bits set; the
- * page's own address is checked.
+ * it is not so, and walk() tells. What points into the main slot has no reserved address bits set,
+ * for a guest's memory lies below its maxphyaddr; in_memory: the caller sees to that for the page.
  */
 static always_inline bool walk_usual(const struct gmem *m, const struct gwalk_mode *mode,
 				     uint64_t addr, unsigned access, bool in_memory, uint64_t *out)

@@ -5,8 +5,6 @@
  */
 #include "vmm/insn/decode.h"
 
-#include "lib/errno.h"
-
 /* CPUID, RDMSR, HLT …: all of the instruction is its opcode, and nothing stands before it. */
 static always_inline bool decode_bare(const struct opcode *e, unsigned len, enum insn_mode mode,
 				      struct insn *out)

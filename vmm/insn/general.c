@@ -201,10 +201,11 @@ static always_inline int take_immediate(struct decoding *s, struct insn *in, uns
 
 static int set_control(const struct decoding *s, struct insn *in, unsigned form)
 {
-	static const uint16_t control_registers = 1 << 0 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 8;
+	/* CR0, CR2, CR3, CR4 and CR8. */
+	const uint64_t control_registers = BIT(0) | BIT(2) | BIT(3) | BIT(4) | BIT(8);
 	unsigned n = modrm_reg(s);
 
-	if (in->op == INSN_MOV_CR ? !(control_registers >> n & 1) : n >= DR_COUNT)
+	if (in->op == INSN_MOV_CR ? !(control_registers & BIT(n)) : n >= DR_COUNT)
 		return -EINVAL;
 	in->op_size = s->mode == INSN_64 ? 8 : 4;
 
