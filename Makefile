@@ -106,9 +106,9 @@ $(B)/symbols-%.S.o: $(B)/symbols-%.S
 
 $(B)/plinth.elf: $(B)/plinth-1.elf $(B)/symbols-all.S.o tools/check-image
 	$(call say,LD,$@)
-	$(Q)$(LD) $(LDFLAGS) $(OBJECTS) $(B)/symbols-all.S.o -Map $(B)/plinth.map -o $@.new
-	$(Q)tools/check-image $@.new $(B)/symbols-all.S
-	$(Q)mv $@.new $@
+	$(Q)new=$@.$$$$; trap 'rm -f $$new' EXIT; \
+		$(LD) $(LDFLAGS) $(OBJECTS) $(B)/symbols-all.S.o -Map $(B)/plinth.map -o $$new && \
+		tools/check-image $$new $(B)/symbols-all.S && mv $$new $@
 
 # Guests and images ------------------------------------------------------------------------------
 $(B)/initrd.cpio.gz: tools/initrd $(wildcard guests/busybox/*)
@@ -121,7 +121,7 @@ linux: ## fetch Debian's kernels into build/linux/
 memtest: ## fetch Debian's memtest86+ into build/linux/
 	$(Q)tools/fetch memtest
 guests: ## build the tiny test guests into build/guest/
-	$(Q)$(MAKE) --no-print-directory -C tests/guest
+	$(Q)$(MAKE) -s --no-print-directory -C tests/guest
 
 # Commands ---------------------------------------------------------------------------------------
 NEEDS := $(if $(DIRECT),,$(B)/plinth.elf) $(if $(INITRD)$(KERNEL),,$(B)/initrd.cpio.gz)
