@@ -97,11 +97,15 @@ void print_args(const char *f, va_list ap)
 
 void print(const char *fmt, ...)
 {
+	struct serial_state saved;
+	bool claimed = serial_claim(&saved);
 	va_list ap;
 
 	va_start(ap, fmt);
 	print_args(fmt, ap);
 	va_end(ap);
+	if (claimed)
+		serial_release(&saved);
 }
 
 void *memcpy(void *to, const void *from, size_t n)

@@ -3,7 +3,7 @@
 #include "cpu.h"
 #include "test.h"
 
-enum { WAIT_TURNS = 1000000 };
+enum { WAIT_TURNS = 1000000, MCR_READY = 3, MCR_LOOP = 0x10 };
 
 void serial_init(void)
 {
@@ -33,4 +33,23 @@ void serial_putc(char c)
 void serial_drain(void)
 {
 	wait_for(LSR_TEMT);
+}
+
+bool serial_claim(struct serial_state *saved)
+{
+	saved->mcr = inb(COM1 + UART_MCR);
+	if (!(saved->mcr & MCR_LOOP))
+		return false;
+	saved->ier = inb(COM1 + UART_IER);
+	serial_drain();
+	outb(COM1 + UART_IER, 0);
+	outb(COM1 + UART_MCR, MCR_READY);
+	return true;
+}
+
+void serial_release(const struct serial_state *saved)
+{
+	serial_drain();
+	outb(COM1 + UART_MCR, saved->mcr);
+	outb(COM1 + UART_IER, saved->ier);
 }

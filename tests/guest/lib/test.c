@@ -17,6 +17,8 @@ static void tell(const char *what, const char *fmt, ...) __attribute__((format(p
 /* Counts a failure, or says why it is none. */
 static void tell(const char *what, const char *fmt, ...)
 {
+	struct serial_state saved;
+	bool claimed = serial_claim(&saved);
 	va_list ap;
 
 	if (!tolerated)
@@ -28,6 +30,8 @@ static void tell(const char *what, const char *fmt, ...)
 	if (tolerated)
 		print(" (known: %s)", tolerated);
 	print("\n");
+	if (claimed)
+		serial_release(&saved);
 }
 
 bool check_eq(const char *what, uint64_t expected, uint64_t got)

@@ -21,6 +21,12 @@ void serial_init(void);
 void serial_putc(char c);
 /* Waits until the last bit has left the transmitter. */
 void serial_drain(void);
+/* For a print while a test has the port in loopback: out of it, if so, and back. */
+struct serial_state {
+	uint8_t mcr, ier;
+};
+bool serial_claim(struct serial_state *saved);
+void serial_release(const struct serial_state *saved);
 
 /* %c %s %d %u %x with l/ll/z, 0 and a width: enough for the tests. */
 void print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -2,6 +2,7 @@
 /* The two clocks of a PC whose rates are fixed by its design. */
 #include "time.h"
 #include "acpi.h"
+#include "apic.h"
 #include "cpu.h"
 
 enum { PIT_CH2_MODE0 = 0xb0, GATE2 = 1, SPEAKER = 2, OUT2 = 0x20, PM_MASK = 0xffffff };
@@ -42,6 +43,34 @@ void time_wait_us(uint32_t us)
 
 	while (rdtsc() - start < ticks)
 		pause();
+}
+
+static uint32_t apic_counts_per_ms(void)
+{
+	static uint32_t counts;
+
+	if (!counts) {
+		apic_write(LAPIC_LVT_TIMER, LVT_MASKED);
+		apic_write(LAPIC_TIMER_INIT, 0xffffffff);
+		time_wait_us(1000);
+		counts = 0xffffffff - apic_read(LAPIC_TIMER_CURRENT);
+	}
+	return counts;
+}
+
+void time_sleep_ms(uint32_t ms)
+{
+	enum { VECTOR = 0xe0 };
+	uint64_t end = rdtsc() + ms * time_tsc_per_ms();
+	uint32_t counts = apic_counts_per_ms();
+
+	apic_handle(VECTOR);
+	apic_write(LAPIC_LVT_TIMER, LVT_PERIODIC | VECTOR);
+	apic_write(LAPIC_TIMER_INIT, 2 * counts);
+	while (rdtsc() < end)
+		hlt_with_irq();
+	apic_write(LAPIC_LVT_TIMER, LVT_MASKED | VECTOR);
+	apic_write(LAPIC_TIMER_INIT, 0);
 }
 
 uint16_t time_pm_port(void)

@@ -10,6 +10,8 @@
 uint64_t time_tsc_per_ms(void);
 /* Waits by the TSC, so that waiting costs a hypervisor no exits. */
 void time_wait_us(uint32_t us);
+/* Sleeps by HLT and the local APIC's timer (vector 0xE0); interrupts are on meanwhile. */
+void time_sleep_ms(uint32_t ms);
 /* The PM timer's port from the FADT; 0: none. */
 uint16_t time_pm_port(void);
 /* Its 24 bits. */

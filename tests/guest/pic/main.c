@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: MIT
 /* The 8259A pair, with the PIT (IRQ 0), COM1 (IRQ 4) and the RTC (IRQ 8) as sources. */
 #include "lib/apic.h"
+#include "lib/cmos.h"
 #include "lib/cpu.h"
 #include "lib/pic.h"
 #include "lib/test.h"
 #include "lib/time.h"
 #include "lib/trap.h"
 
-enum { IRQ_PIT = 0, IRQ_COM1 = 4, IRQ_RTC = 8 };
+enum { IRQ_PIT = 0, IRQ_COM1 = 4, IRQ_RTC = RTC_IRQ };
 enum { BOTH_OPEN = 0xffff & ~(1 << IRQ_PIT | 1 << IRQ_COM1) };
 enum { PIT_CH0_MODE0 = 0x30, IER_THRE = 2, MCR_OUT2 = 0x0b, POLL = 0x0c, POLL_HIT = 0x80 };
 enum { OCW2_SPECIFIC_EOI = 0x60, OCW2_ROTATE_EOI = 0xa0, OCW2_SET_LOWEST = 0xc0 };
 enum { OCW3_SPECIAL_MASK = 0x68, OCW3_NORMAL_MASK = 0x48, ICW4_AEOI = 3 };
 enum { ELCR1 = 0x4d0, ELCR_IRQ5 = 1 << 5 };
-enum { RTC_A = 0x0a, RTC_B = 0x0b, RTC_C = 0x0c, RTC_B_PIE = 0x40, RTC_A_1KHZ = 0x26 };
+enum { RTC_A_1KHZ = RTC_A_32KHZ | 6 };
 
 static volatile unsigned order[8], order_count;
 static volatile uint16_t isr_in_handler;
@@ -190,18 +191,6 @@ static void test_automatic_eoi(void)
 	raise_irq0();
 	open_window();
 	check_eq("ISR in the handler with automatic EOI", 0, isr_in_handler);
-}
-
-static void cmos_write(uint8_t index, uint8_t v)
-{
-	outb(CMOS_INDEX, index);
-	outb(CMOS_DATA, v);
-}
-
-static uint8_t cmos_read(uint8_t index)
-{
-	outb(CMOS_INDEX, index);
-	return inb(CMOS_DATA);
 }
 
 static void rtc_handler(struct trap_frame *f)
