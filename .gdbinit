@@ -115,8 +115,8 @@ class Guest(Command):
         for number in range(16):
             print("%-3s %016x" % (name_of(number, "gpr").lower(), int(hw["gpr"][number])),
                   end="\n" if number % 4 == 3 else "  ")
-        print("rip %016x  rflags %08x  after %d exits, the last: %s" % (
-            int(hw["rip"]), int(hw["rflags"]), int(hw["exits"]),
+        print("rip %016x  rflags %08x  the last exit: %s" % (
+            int(hw["rip"]), int(hw["rflags"]),
             name_of(int(hw["exit"]["kind"]), "vm_exit_kind", len("EXIT_"))))
         print("raw words of the exit: " + " ".join(
             "0x%x" % int(hw["exit"]["raw"][i]) for i in range(4)))
@@ -129,7 +129,12 @@ class Control(Command):
     def run(self, _):
         hw = current_vcpu()
         if text(evaluate("virt")["name"]) == "SVM":
-            print(hw["control"].cast(gdb.lookup_type("struct vmcb").pointer()).dereference())
+            vmcb = hw["control"].cast(gdb.lookup_type("struct vmcb").pointer()).dereference()
+            for part in vmcb.type.fields():
+                for field in vmcb[part.name].type.fields():
+                    if not field.name.startswith("reserved"):
+                        print("%s.%-24s %s" % (part.name, field.name, vmcb[part.name][
+                            field.name].format_string(format="x", pretty_structs=False)))
             return
         print("Plinth writes it to its log (COM1):")
         gdb.execute("call virt->dump((struct virt_vcpu *)%d)" % int(hw))

@@ -20,7 +20,7 @@ PURPOSES := build
 PURPOSES += $(if $(filter run iso gdb linux memtest,$(GOALS)),run $(EMU))
 PURPOSES += $(if $(filter gdb,$(GOALS)),gdb)
 PURPOSES += $(if $(filter iso test,$(GOALS)),iso)
-PURPOSES += $(if $(filter test bench guests,$(GOALS)),run qemu bochs test)
+PURPOSES += $(if $(filter test bench guests,$(GOALS)),run qemu bochs gdb test)
 PURPOSES += $(if $(filter format,$(GOALS)),test)
 ifneq ($(filter-out clean help,$(GOALS)),)
 ifneq ($(PLINTH_PACKAGES),ok)
