@@ -69,8 +69,7 @@ def compare(box, emulator, kernel, output):
     words = WORDS[emulator] % "workload" + ALONE[emulator]
     alone = baseline(box, emulator, kernel, words)
     # Bochs alone makes Linux trace an XSAVE problem: its words are not to excuse other traces.
-    alone = re.sub(r"^.*-+\[ cut here \]-+$.*?^.*-+\[ end trace .*?$", "", alone,
-                   flags=re.DOTALL | re.MULTILINE)
+    alone = re.sub(r"(?s)<\d+>[^\n]*-\[ cut here \]-.*?-\[ end trace [^\n]*\n", "", alone)
     known = complaints(alone)
     new = [line for text, line in complaints(output).items() if text not in known]
     if new:
