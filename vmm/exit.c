@@ -61,15 +61,15 @@ static void exit_cache(struct vcpu *v)
 
 static void exit_rdtsc(struct vcpu *v)
 {
-	struct insn in;
+	const struct insn *in = fetch_insn(v);
 	uint64_t tsc;
 
-	if (exit_decode(v, &in))
+	if (!in)
 		return;
 	tsc = vcpu_tsc(v);
 	v->hw.gpr[RAX] = (uint32_t)tsc;
 	v->hw.gpr[RDX] = tsc >> 32;
-	if (in.op == INSN_RDTSCP)
+	if (in->op == INSN_RDTSCP)
 		v->hw.gpr[RCX] = (uint32_t)virt->get(&v->hw, VREG_TSC_AUX);
 	exit_skip(v);
 }
@@ -105,8 +105,7 @@ static void exit_init(struct vcpu *v)
 
 static void exit_apic_write(struct vcpu *v)
 {
-	vm_crash(v->vm, "an APIC write of the hardware's at %#x that nobody asked for",
-		 v->hw.exit.apic_offset);
+	vlapic_written(v, v->hw.exit.apic_offset);
 }
 
 static void exit_eoi(struct vcpu *v)

@@ -90,6 +90,7 @@ void vcpu_reset(struct vcpu *v)
 	virt->vcpu_reset(&v->hw);
 	fpu_reset(&v->fpu);
 	vlapic_reset(v);
+	virt->set(&v->hw, VREG_APIC_PAGE, v->lapic.mmio_page);
 	msr_reset(v);
 	v->pending = (struct vm_event){ 0 };
 	v->halted = v->nmi_pending = false;
@@ -141,6 +142,12 @@ void vcpu_lapic_access(struct vcpu *v, struct bus_access *a)
 		push_tpr(v);
 }
 
+int vcpu_lapic_msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
+{
+	pull_tpr(v);
+	return vlapic_msr_read(v, msr, value);
+}
+
 int vcpu_lapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
 	int err;
@@ -149,6 +156,8 @@ int vcpu_lapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 	err = vlapic_msr_write(v, msr, value);
 	if (msr == X2APIC_TPR && !err)
 		push_tpr(v);
+	if (msr == MSR_APIC_BASE && !err)
+		virt->set(&v->hw, VREG_APIC_PAGE, v->lapic.mmio_page);
 	return err;
 }
 
@@ -316,32 +325,37 @@ void vcpu_move_tsc(struct vcpu *v, uint64_t by)
 
 unsigned vcpu_cpl(struct vcpu *v)
 {
-	struct segment ss;
+	struct virt_context c;
 
-	virt->get_segment(&v->hw, VSEG_SS, &ss);
-	return ss.attr >> SEG_DPL_SHIFT & 3;
+	virt->get_context(&v->hw, &c);
+	return c.cpl;
 }
 
-void vcpu_walk_mode(struct vcpu *v, struct gwalk_mode *mode)
+void vcpu_walk_mode(const struct vcpu *v, const struct virt_context *c, struct gwalk_mode *mode)
 {
-	mode->cr0 = virt->get(&v->hw, VREG_CR0);
-	mode->cr3 = virt->get(&v->hw, VREG_CR3);
-	mode->cr4 = virt->get(&v->hw, VREG_CR4);
-	mode->efer = virt->get(&v->hw, VREG_EFER);
+	mode->cr0 = c->cr0;
+	mode->cr3 = c->cr3;
+	mode->cr4 = c->cr4;
+	mode->efer = c->efer;
 	mode->rflags = v->hw.rflags;
-	mode->cpl = (uint8_t)vcpu_cpl(v);
+	mode->cpl = c->cpl;
 	mode->maxphyaddr = (uint8_t)v->vm->cpuid.phys_bits;
 	mode->has_1g = true;
 }
 
-enum insn_mode vcpu_insn_mode(struct vcpu *v)
+enum insn_mode vcpu_insn_mode(const struct vcpu *v, const struct virt_context *c)
 {
-	struct segment cs;
-
-	virt->get_segment(&v->hw, VSEG_CS, &cs);
-	if ((cs.attr & SEG_L) && (virt->get(&v->hw, VREG_EFER) & EFER_LMA))
+	if ((c->cs_attr & SEG_L) && (c->efer & EFER_LMA))
 		return INSN_64;
-	if (!(virt->get(&v->hw, VREG_CR0) & CR0_PE) || (v->hw.rflags & RFLAGS_VM))
+	if (!(c->cr0 & CR0_PE) || (v->hw.rflags & RFLAGS_VM))
 		return INSN_16;
-	return cs.attr & SEG_DB ? INSN_32 : INSN_16;
+	return c->cs_attr & SEG_DB ? INSN_32 : INSN_16;
+}
+
+bool vcpu_is_64bit(struct vcpu *v)
+{
+	struct virt_context c;
+
+	virt->get_context(&v->hw, &c);
+	return vcpu_insn_mode(v, &c) == INSN_64;
 }

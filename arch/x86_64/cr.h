@@ -71,6 +71,7 @@
 #define RFLAGS_ID    (1ull << 21)
 
 #define DR6_INIT 0xffff0ff0ull
+#define DR6_BREAKPOINTS 0xfull
 #define DR6_BD   (1ull << 13)
 #define DR6_BS   (1ull << 14)
 #define DR7_INIT 0x400ull

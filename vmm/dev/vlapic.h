@@ -15,7 +15,7 @@ struct vm;
 
 #define VLAPIC_NO_MMIO (~0ull)
 
-enum { VLAPIC_CLASSES = 16, VLAPIC_LINT0 = 1 << 0 };
+enum { VLAPIC_CLASSES = 16, VLAPIC_REGS = 64, VLAPIC_LINT0 = 1 << 0 };
 
 /*
  * (v) the vCPU's own thread only; (a) atomic, from any CPU; (o) written by the own thread, read by
@@ -32,9 +32,11 @@ struct vlapic {
 	uint8_t sipi_vector;		   /* (a) of the last start-up IPI */
 	uint8_t timer_shift;		   /* (v) log2 of the divisor */
 	uint32_t errors;		   /* (a) since the last write to ESR */
-	uint64_t tsc_deadline;		   /* (t) the guest's TSC; 0: not armed */
-	uint64_t timer_period;		   /* (t) ns; 0: not periodic */
-	uint64_t timer_when; /* (t) end of the present countdown, ns; 0: not counting */
+	/* (v) by register number: what we stored last, since hardware may overwrite the page */
+	uint32_t stored[VLAPIC_REGS];
+	uint64_t tsc_deadline; /* (t) the guest's TSC; 0: not armed */
+	uint64_t timer_period; /* (t) ns; 0: not periodic */
+	uint64_t timer_when;   /* (t) end of the present countdown, ns; 0: not counting */
 	struct timer timer;
 };
 
@@ -63,6 +65,8 @@ void vlapic_fini(struct vcpu *v);
 
 /* An access at a->offset into the page. Only while vlapic_claims(). */
 void vlapic_access(struct vcpu *v, struct bus_access *a);
+/* The hardware has stored the guest's write in the register at offset: does the rest of it. */
+void vlapic_written(struct vcpu *v, unsigned offset);
 /* MSR_APIC_BASE, MSR_TSC_DEADLINE, MSR_X2APIC_BASE … MSR_X2APIC_LAST. 0, or -EINVAL: #GP. */
 must_check int vlapic_msr_read(struct vcpu *v, uint32_t msr, uint64_t *value);
 must_check int vlapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t value);

@@ -49,6 +49,8 @@ enum { MSR_X2APIC_EOI = MSR_X2APIC_BASE + NUMBER(APIC_EOI) };
 
 enum { REG_END = 0x400, REGS = NUMBER(REG_END) };
 
+_Static_assert((int)REGS == (int)VLAPIC_REGS, "each register is stored");
+
 static const struct reg_rule rules[REGS] = {
 	RULE(APIC_ID) = { READ_BOTH, 0 },
 	RULE(APIC_VERSION) = { READ_BOTH, 0 },
@@ -172,6 +174,23 @@ void vlapic_access(struct vcpu *v, struct bus_access *a)
 	}
 }
 
+void vlapic_written(struct vcpu *v, unsigned offset)
+{
+	uint32_t value;
+
+	if (likely(offset == APIC_EOI)) {
+		vlapic_eoi(v);
+		return;
+	}
+	if (offset >= REG_END || offset % APIC_REG_STRIDE)
+		return;
+	/* What the write changes is judged by what was there before. */
+	value = vlapic_get(v, offset);
+	vlapic_set(v, offset, v->lapic.stored[NUMBER(offset)]);
+	if (rules[NUMBER(offset)].access & WRITE)
+		reg_write(v, offset, value & rules[NUMBER(offset)].bits);
+}
+
 static int x2apic_read(const struct vcpu *v, unsigned reg, uint64_t *value)
 {
 	if (!vlapic_x2apic(v) || reg >= REG_END || !(rules[NUMBER(reg)].access & READ_X2))
@@ -241,10 +260,8 @@ static __attribute__((noinline)) int base_write(struct vcpu *v, uint64_t value)
 {
 	uint64_t flags = APIC_BASE_BSP | APIC_BASE_X2APIC | APIC_BASE_ENABLE;
 	uint64_t changed = v->lapic.base_msr ^ value;
-	struct gwalk_mode mode;
 
-	vcpu_walk_mode(v, &mode);
-	if (value & ~flags & (PAGE_MASK | ~(BIT(mode.maxphyaddr) - 1)))
+	if (value & ~flags & (PAGE_MASK | ~(BIT(v->vm->cpuid.phys_bits) - 1)))
 		return -EINVAL;
 	if (!mode_change_legal(v->lapic.base_msr, value))
 		return -EINVAL;

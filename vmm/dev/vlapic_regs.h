@@ -20,6 +20,7 @@ static always_inline uint32_t vlapic_get(const struct vcpu *v, unsigned offset)
 static always_inline void vlapic_set(struct vcpu *v, unsigned offset, uint32_t value)
 {
 	__atomic_store_n(vlapic_reg(v, offset), value, __ATOMIC_RELAXED);
+	v->lapic.stored[offset / APIC_REG_STRIDE] = value;
 }
 
 /* The word of ISR, TMR or IRR (bank) that has vector's bit. */

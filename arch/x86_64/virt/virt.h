@@ -58,6 +58,7 @@ enum vreg {
 	VREG_TPR,	  /* CR8's view of it: 0-15; the hardware's copy, which a guest moves without an exit */
 	VREG_DEBUGCTL,
 	VREG_TSC_AUX,	  /* what RDTSCP and RDPID give */
+	VREG_APIC_PAGE,	  /* guest physical address where the hardware may serve the APIC's registers; ~0: nowhere */
 	VREGS
 };
 
@@ -94,7 +95,7 @@ enum vm_exit_kind {
 	EXIT_RDPMC,
 	EXIT_UD,	/* an instruction that this guest's CPU does not have: VMX's, SVM's, MONITOR, GETSEC … */
 	EXIT_TASK_SWITCH,
-	EXIT_APIC_WRITE, /* the hardware has done a write to the virtual APIC page; offset in apic.offset */
+	EXIT_APIC_WRITE, /* the guest has written a register in apic_page: the value is there, its effects are to be done */
 	EXIT_EOI,	/* an EOI of a level-triggered vector, done by the hardware */
 	EXIT_TPR,	/* TPR fell below the threshold, or CR8 was written */
 	EXIT_SHUTDOWN,	/* triple fault */
@@ -138,7 +139,7 @@ struct exit_exception {
 	uint8_t vector;
 	bool has_error;
 	uint32_t error;
-	uint64_t address; /* of #PF: what CR2 would be; of #DB: what DR6 would get */
+	uint64_t address; /* of #PF: what CR2 would be; of #DB: DR6's bits, which are set there already */
 };
 
 enum task_source { TASK_CALL, TASK_IRET, TASK_JMP, TASK_GATE };
@@ -175,6 +176,7 @@ struct virt_vm {
 	struct ptab *nested;
 	uint8_t *io_map;  /* the vendor's layout */
 	uint8_t *msr_map; /* the vendor's layout */
+	void *apic_access; /* the vendor's: the page that stands for the APICs' registers in nested tables */
 	uint64_t generation; /* of the nested tables and tsc_offset: a vCPU that has seen an older one flushes */
 	uint64_t tsc_offset;
 };
@@ -197,15 +199,22 @@ enum virt_window { WINDOW_NONE = 0, WINDOW_INTERRUPT = 1, WINDOW_NMI = 2, WINDOW
 /* How an MSR or port access is treated. */
 enum virt_pass { PASS_NONE = 0, PASS_READ = 1, PASS_WRITE = 2, PASS_BOTH = 3 };
 
+/* The guest's own view, as get() gives it. */
+struct virt_context {
+	uint64_t cr0, cr3, cr4, efer;
+	uint64_t cs_base;
+	uint16_t cs_attr;
+	uint8_t cpl;
+};
+
 struct virt_ops {
 	const char *name; /* "VMX" or "SVM": for the log only */
 	const struct ptab_format *nested_format;
 
 	/* 0, or -ENODEV with one plain sentence logged that says what is missing and the remedy. */
 	int (*probe)(void);
-	/* This physical CPU into and out of host mode for guests. */
+	/* Makes this physical CPU able to run guests. 0, -ENOMEM, -ENODEV. */
 	int (*cpu_on)(void);
-	void (*cpu_off)(void);
 
 	int (*vm_init)(struct virt_vm *vm);
 	void (*vm_fini)(struct virt_vm *vm);
@@ -222,6 +231,8 @@ struct virt_ops {
 
 	uint64_t (*get)(struct virt_vcpu *v, enum vreg reg);
 	void (*set)(struct virt_vcpu *v, enum vreg reg, uint64_t value);
+	/* What decides how the guest's instruction is fetched: in one call, since exits pay for it. */
+	void (*get_context)(struct virt_vcpu *v, struct virt_context *c);
 	void (*get_segment)(struct virt_vcpu *v, enum vseg seg, struct segment *s);
 	void (*set_segment)(struct virt_vcpu *v, enum vseg seg, const struct segment *s);
 

@@ -24,7 +24,8 @@ int vmx_vm_init(struct virt_vm *vm)
 {
 	vm->io_map = page_alloc(IO_ORDER, MEM_VM);
 	vm->msr_map = page_alloc(MSR_ORDER, MEM_VM);
-	if (!vm->io_map || !vm->msr_map) {
+	vm->apic_access = page_alloc(ORDER_4K, MEM_VM);
+	if (!vm->io_map || !vm->msr_map || !vm->apic_access) {
 		vmx_vm_fini(vm);
 		return -ENOMEM;
 	}
@@ -39,7 +40,10 @@ void vmx_vm_fini(struct virt_vm *vm)
 		page_free(vm->io_map, IO_ORDER, MEM_VM);
 	if (vm->msr_map)
 		page_free(vm->msr_map, MSR_ORDER, MEM_VM);
+	if (vm->apic_access)
+		page_free(vm->apic_access, ORDER_4K, MEM_VM);
 	vm->io_map = vm->msr_map = NULL;
+	vm->apic_access = NULL;
 }
 
 static void bit_set(uint8_t *map, unsigned n, bool exits)

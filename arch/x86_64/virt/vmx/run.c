@@ -23,6 +23,18 @@ static void nmi_block_again(const struct virt_vcpu *v)
 			   vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKING_NMI);
 }
 
+/*
+ * A #DB that exits has not been noted in the debug registers yet (SDM 3, "Architectural State
+ * Before a VM Exit"): this is what the guest's handler has to find there.
+ */
+static void debug_note(struct virt_vcpu *v, uint64_t conditions)
+{
+	uint64_t dr6 = vmx_get(v, VREG_DR6) & ~DR6_BREAKPOINTS;
+
+	vmx_set(v, VREG_DR6, dr6 | (conditions & (DR6_BREAKPOINTS | DR6_BD | DR6_BS)));
+	vmcs_write(VMCS_GUEST_DR7, vmcs_read(VMCS_GUEST_DR7) & ~DR7_GD);
+}
+
 /* NMIs and machine checks are the host's own: its handlers run as if they had come outside. */
 static void exit_exception(struct virt_vcpu *v)
 {
@@ -47,6 +59,8 @@ static void exit_exception(struct virt_vcpu *v)
 				      .address = qualification() };
 	if (e->has_error)
 		e->error = vmcs_read(VMCS_EXIT_INTR_ERROR);
+	if (e->vector == VEC_DB)
+		debug_note(v, e->address);
 }
 
 static void exit_task(struct virt_vcpu *v)
@@ -119,6 +133,22 @@ static void exit_ept(struct virt_vcpu *v)
 	};
 }
 
+/* An access to the APIC's registers that the hardware does not serve: to Plinth it is a device's.
+ */
+static void exit_apic_access(struct virt_vcpu *v)
+{
+	uint64_t q = qualification();
+	unsigned type = q >> QUAL_APIC_TYPE_SHIFT & QUAL_APIC_TYPE_MASK;
+
+	v->exit.insn_len = 0;
+	v->exit.mem = (struct exit_mem){
+		.gpa = gpa(vmx_vcpu(v)->apic_page | (q & QUAL_APIC_OFFSET)),
+		.read = type == APIC_ACCESS_READ,
+		.write = type == APIC_ACCESS_WRITE,
+		.fetch = type == APIC_ACCESS_FETCH,
+	};
+}
+
 static void exit_apic_write(struct virt_vcpu *v)
 {
 	v->exit.apic_offset = qualification() & QUAL_APIC_OFFSET;
@@ -152,7 +182,7 @@ struct reason {
 };
 
 /* Reasons that are not switched on, that no CPU has, or that are failures. */
-#define UNUSUAL(first, last) [(first)... (last)] = { EXIT_UNKNOWN, exit_unusual }
+#define UNUSUAL(first, last) [(first)...(last)] = { EXIT_UNKNOWN, exit_unusual }
 
 static const struct reason reasons[REASONS] = {
 	[REASON_EXCEPTION_NMI] = { EXIT_EXCEPTION, exit_exception },
@@ -170,7 +200,7 @@ static const struct reason reasons[REASONS] = {
 	[REASON_RDTSC] = { EXIT_RDTSC, NULL },
 	[REASON_RSM] = { EXIT_UD, NULL },
 	[REASON_VMCALL] = { EXIT_HYPERCALL, NULL },
-	[REASON_VMCLEAR ... REASON_VMXON] = { EXIT_UD, NULL },
+	[REASON_VMCLEAR... REASON_VMXON] = { EXIT_UD, NULL },
 	[REASON_CR_ACCESS] = { EXIT_CR, exit_cr },
 	[REASON_MOV_DR] = { EXIT_DR, exit_dr },
 	[REASON_IO] = { EXIT_PIO, exit_io },
@@ -180,6 +210,7 @@ static const struct reason reasons[REASONS] = {
 	[REASON_MONITOR] = { EXIT_UD, NULL },
 	[REASON_PAUSE] = { EXIT_PAUSE, NULL },
 	[REASON_TPR_BELOW] = { EXIT_TPR, NULL },
+	[REASON_APIC_ACCESS] = { EXIT_MEM, exit_apic_access },
 	[REASON_EOI] = { EXIT_EOI, exit_eoi },
 	[REASON_EPT_VIOLATION] = { EXIT_MEM, exit_ept },
 	[REASON_INVEPT] = { EXIT_UD, NULL },
@@ -197,7 +228,6 @@ static const struct reason reasons[REASONS] = {
 	UNUSUAL(REASON_BAD_GUEST_STATE, REASON_MWAIT - 1),
 	UNUSUAL(REASON_MONITOR_TRAP, REASON_MONITOR - 1),
 	UNUSUAL(REASON_BAD_MACHINE_CHECK, REASON_TPR_BELOW - 1),
-	UNUSUAL(REASON_APIC_ACCESS, REASON_APIC_ACCESS),
 	UNUSUAL(REASON_GDTR_IDTR, REASON_LDTR_TR),
 	UNUSUAL(REASON_EPT_MISCONFIG, REASON_EPT_MISCONFIG),
 	UNUSUAL(REASON_RDRAND, REASON_RDRAND),

@@ -95,6 +95,7 @@ static void controls_write(struct virt_vcpu *v)
 	vmcs_write(VMCS_IO_BITMAP_B, hpa_of(v->vm->io_map).raw + PAGE_SIZE);
 	vmcs_write(VMCS_MSR_BITMAP, hpa_of(v->vm->msr_map).raw);
 	vmcs_write(VMCS_VIRTUAL_APIC_PAGE, hpa_of(v->apic_page).raw);
+	vmcs_write(VMCS_APIC_ACCESS_PAGE, hpa_of(v->vm->apic_access).raw);
 	vmcs_write(VMCS_CR0_MASK, cr0_owned);
 	vmcs_write(VMCS_CR4_MASK, ~c->cr4_pass);
 	vmcs_write(VMCS_LINK, NO_VMCS);
@@ -146,6 +147,7 @@ int vmx_vcpu_init(struct virt_vcpu *v)
 		goto err_alloc;
 	x->eptp = hpa_of(v->vm->nested->root).raw | EPTP_WALK4 | EPTP_WB |
 		  (vmx_caps.ept_vpid & CAP_EPT_AD ? EPTP_AD : 0);
+	x->apic_page = VMX_NO_PAGE;
 	region->revision = vmx_caps.revision;
 	/* The first loading of a new region is after VMCLEAR. */
 	vmcs_clear(hpa_of(region).raw);
@@ -296,6 +298,7 @@ static uint64_t special_get(struct virt_vcpu *v, enum vreg reg)
 		return vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & (BLOCKING_STI | BLOCKING_MOV_SS);
 	case VREG_NMI_BLOCKED: return !!(vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_NMI);
 	case VREG_TPR: return *tpr_of(v) >> 4;
+	case VREG_APIC_PAGE: return x->apic_page;
 	default: return 0;
 	}
 }
@@ -371,6 +374,31 @@ static void msr_set(struct vmx_vcpu *x, enum vmx_msr i, uint64_t value)
 		wrmsr(msr_numbers[i], value);
 }
 
+/*
+ * Where the hardware serves the APIC's registers, the nested tables have a page that stands for
+ * them (SDM 3, "Virtualizing Memory-Mapped APIC Accesses"). Where that page cannot be, because
+ * there is memory, Plinth's own way serves as well.
+ */
+static void apic_page_set(struct virt_vcpu *v, uint64_t at)
+{
+	struct vmx_vcpu *x = vmx_vcpu(v);
+	struct virt_vm *vm = v->vm;
+	hpa_t page = hpa_of(vm->apic_access), there;
+
+	if (!vmx_caps.proc2_apic || at == x->apic_page)
+		return;
+	if (x->apic_page != VMX_NO_PAGE && ptab_unmap(vm->nested, x->apic_page, PAGE_SIZE))
+		return;
+	x->apic_page = VMX_NO_PAGE;
+	vm->generation++;
+	if (at != VMX_NO_PAGE &&
+	    (!ptab_map(vm->nested, at, page, PAGE_SIZE, PTAB_R | PTAB_W) ||
+	     (!ptab_lookup(vm->nested, at, &there, NULL, NULL) && there.raw == page.raw)))
+		x->apic_page = at;
+	vmcs_write(VMCS_PROC2_CONTROLS,
+		   vmx_caps.proc2 | (x->apic_page == VMX_NO_PAGE ? 0 : vmx_caps.proc2_apic));
+}
+
 static void special_set(struct virt_vcpu *v, enum vreg reg, uint64_t value)
 {
 	struct vmx_vcpu *x = vmx_vcpu(v);
@@ -398,6 +426,7 @@ static void special_set(struct virt_vcpu *v, enum vreg reg, uint64_t value)
 		if (*tpr_of(v) >> 4 != value)
 			*tpr_of(v) = value << 4;
 		break;
+	case VREG_APIC_PAGE: apic_page_set(v, value); break;
 	default: break;
 	}
 }
@@ -419,6 +448,22 @@ void vmx_set(struct virt_vcpu *v, enum vreg reg, uint64_t value)
 		special_set(v, reg, value);
 	if (reg == VREG_CR3)
 		modes_write(v, cr0_get(), cr4_get(), vmcs_read(VMCS_GUEST_EFER));
+	vmx_return(v);
+}
+
+void vmx_get_context(struct virt_vcpu *v, struct virt_context *c)
+{
+	uint32_t ss_rights;
+
+	vmx_borrow(v);
+	c->cr0 = cr0_get();
+	c->cr3 = vmcs_read(VMCS_GUEST_CR3);
+	c->cr4 = cr4_get();
+	c->efer = vmcs_read(VMCS_GUEST_EFER);
+	c->cs_base = vmcs_read(VMCS_GUEST_CS_BASE);
+	c->cs_attr = vmcs_read(VMCS_GUEST_CS_RIGHTS) & RIGHTS_ATTR;
+	ss_rights = (uint32_t)vmcs_read(VMCS_GUEST_SS_RIGHTS);
+	c->cpl = ss_rights >> SEG_DPL_SHIFT & 3;
 	vmx_return(v);
 }
 

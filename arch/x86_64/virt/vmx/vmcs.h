@@ -372,6 +372,9 @@ enum exit_reason {
 #define QUAL_NMI_UNBLOCKED     (1u << 12) /* of EPT violations */
 #define QUAL_TASK_SOURCE_SHIFT 30
 #define QUAL_APIC_OFFSET       0xfffu
+#define QUAL_APIC_TYPE_SHIFT   12
+#define QUAL_APIC_TYPE_MASK    0xfu
+enum apic_access { APIC_ACCESS_READ, APIC_ACCESS_WRITE, APIC_ACCESS_FETCH };
 
 struct inv_descriptor {
 	uint64_t context; /* a VPID, or an EPT pointer */

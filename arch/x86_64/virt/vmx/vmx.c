@@ -86,9 +86,13 @@ static const struct control_word proc_word = {
 	PROC_INVLPG | PROC_RDTSC | PROC_CR3_LOAD | PROC_CR3_STORE | PROC_CR8_LOAD | PROC_CR8_STORE |
 		PROC_MOV_DR,
 };
+/* Reads and writes of the APIC's registers in memory without our decoding them. */
+#define APIC_PAGE_BITS (PROC2_APIC_ACCESS | PROC2_APIC_REGISTERS)
+
 static const struct control_word proc2_word = { MSR_VMX_PROCBASED_CTLS2, MSR_VMX_PROCBASED_CTLS2,
-						proc2_needed, PROC2_RDTSCP | PROC2_INVPCID,
-						PROC2_APIC_ACCESS | PROC2_VIRTUAL_INTERRUPTS };
+						proc2_needed,
+						PROC2_RDTSCP | PROC2_INVPCID | APIC_PAGE_BITS,
+						PROC2_VIRTUAL_INTERRUPTS };
 static const struct control_word exit_word = { MSR_VMX_EXIT_CTLS, MSR_VMX_TRUE_EXIT_CTLS,
 					       exit_needed, 0, 0 };
 static const struct control_word entry_word = { MSR_VMX_ENTRY_CTLS, MSR_VMX_TRUE_ENTRY_CTLS,
@@ -152,6 +156,10 @@ static int words_choose(void)
 		error = word_choose(&exit_word, has_true, &c->exit);
 	if (!error)
 		error = word_choose(&entry_word, has_true, &c->entry);
+	/* Both or none, and only while a vCPU's APIC is in that mode. */
+	if ((c->proc2 & APIC_PAGE_BITS) == APIC_PAGE_BITS)
+		c->proc2_apic = APIC_PAGE_BITS;
+	c->proc2 &= ~APIC_PAGE_BITS;
 	/* Set later, for a guest in long mode. */
 	c->entry &= ~ENTRYC_IA32E;
 	return error;
@@ -259,20 +267,6 @@ static int vmx_cpu_on(void)
 	return 0;
 }
 
-static void vmx_cpu_off(void)
-{
-	unsigned id = this_cpu()->id;
-
-	if (!vmxon_regions[id])
-		return;
-	if (current_vcpus[id])
-		vmx_vcpu_put(current_vcpus[id]);
-	__asm__ volatile("vmxoff" : : : "cc", "memory");
-	write_cr4(read_cr4() & ~CR4_VMXE);
-	page_free(vmxon_regions[id], ORDER_4K, MEM_CORE);
-	vmxon_regions[id] = NULL;
-}
-
 static void current_set(const struct virt_vcpu *v)
 {
 	if (!vmcs_load(hpa_of(v->control).raw))
@@ -323,7 +317,6 @@ const struct virt_ops vmx_ops = {
 	.nested_format = &ptab_ept,
 	.probe = vmx_probe,
 	.cpu_on = vmx_cpu_on,
-	.cpu_off = vmx_cpu_off,
 	.vm_init = vmx_vm_init,
 	.vm_fini = vmx_vm_fini,
 	.vcpu_init = vmx_vcpu_init,
@@ -334,6 +327,7 @@ const struct virt_ops vmx_ops = {
 	.run = vmx_run,
 	.get = vmx_get,
 	.set = vmx_set,
+	.get_context = vmx_get_context,
 	.get_segment = vmx_get_segment,
 	.set_segment = vmx_set_segment,
 	.inject = vmx_inject,

@@ -10,7 +10,8 @@
 struct vmx_caps {
 	uint32_t revision;
 	uint32_t pin, proc, proc2, exit, entry;
-	uint64_t ept_vpid; /* IA32_VMX_EPT_VPID_CAP */
+	uint32_t proc2_apic; /* what is on as well while the APIC's registers are in memory; or 0 */
+	uint64_t ept_vpid;   /* IA32_VMX_EPT_VPID_CAP */
 	uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
 	uint64_t cr4_pass; /* the bits of CR4 that a guest changes without an exit */
 	bool tsc_aux;	   /* the CPU has IA32_TSC_AUX */
@@ -37,7 +38,8 @@ enum vmx_todo {
 	TODO_PENDING_DEBUG = 2, /* RFLAGS.TF or the shadow changed: see run.c */
 };
 
-#define VMX_STALE (~0ull) /* no virt_vm's generation */
+#define VMX_NO_PAGE (~0ull)
+#define VMX_STALE   (~0ull) /* no virt_vm's generation */
 
 /* v->vendor */
 struct vmx_vcpu {
@@ -51,7 +53,8 @@ struct vmx_vcpu {
 	bool loaded;	     /* its VMCS is this CPU's current one, its MSRs are in the CPU */
 	uint16_t vpid;
 	uint64_t eptp;
-	const void *cpu;	 /* that it was loaded on last */
+	uint64_t apic_page; /* guest physical, of the APIC's registers; VMX_NO_PAGE: not served */
+	const void *cpu;    /* that it was loaded on last */
 	uint64_t msrs[VMX_MSRS]; /* while not loaded; dr, dr6 and cr2 too */
 	uint64_t dr[VMX_DRS], dr6, cr2;
 };
@@ -83,6 +86,7 @@ void vmx_vcpu_load(struct virt_vcpu *v);
 void vmx_vcpu_put(struct virt_vcpu *v);
 uint64_t vmx_get(struct virt_vcpu *v, enum vreg reg);
 void vmx_set(struct virt_vcpu *v, enum vreg reg, uint64_t value);
+void vmx_get_context(struct virt_vcpu *v, struct virt_context *c);
 void vmx_get_segment(struct virt_vcpu *v, enum vseg seg, struct segment *s);
 void vmx_set_segment(struct virt_vcpu *v, enum vseg seg, const struct segment *s);
 
