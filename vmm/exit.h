@@ -24,11 +24,8 @@ void exit_task_switch(struct vcpu *v);
  */
 void exit_skip(struct vcpu *v);
 
-/*
- * Fetches and decodes the instruction at RIP. 0; or -EFAULT: an exception is pending for the guest,
- * or the VM has been stopped, and the handler is to return.
- */
-must_check int exit_decode(struct vcpu *v, struct insn *in);
+/* An access within one page to what is not memory. */
+void exit_bus_access(struct vcpu *v, gpa_t at, struct bus_access *a);
 /* Executes in against guest memory and the buses. */
 void exit_execute(struct vcpu *v, const struct insn *in);
 

@@ -94,19 +94,20 @@ static uint64_t lmsw(struct vcpu *v, uint16_t source)
 /* Where the hardware does not tell the operands, the instruction's bytes do. */
 static int complete(struct vcpu *v, struct exit_cr *cr)
 {
-	struct insn in;
+	const struct insn *in;
 
 	if (cr->known)
 		return 0;
-	if (exit_decode(v, &in))
+	in = fetch_insn(v);
+	if (!in)
 		return -1;
-	if (in.op != INSN_MOV_CR) {
-		vm_crash(v->vm, "%s at RIP %#lx exited as an access to CR%u", insn_op_name(in.op),
+	if (in->op != INSN_MOV_CR) {
+		vm_crash(v->vm, "%s at RIP %#lx exited as an access to CR%u", insn_op_name(in->op),
 			 (unsigned long)v->hw.rip, cr->cr);
 		return -1;
 	}
-	cr->op = in.dst.kind == OPERAND_CONTROL ? CR_WRITE : CR_READ;
-	cr->gpr = cr->op == CR_WRITE ? in.src.reg : in.dst.reg;
+	cr->op = in->dst.kind == OPERAND_CONTROL ? CR_WRITE : CR_READ;
+	cr->gpr = cr->op == CR_WRITE ? in->src.reg : in->dst.reg;
 	return 0;
 }
 
@@ -119,7 +120,7 @@ void exit_cr(struct vcpu *v)
 	if (complete(v, &cr))
 		return;
 	value = v->hw.gpr[cr.gpr];
-	if (vcpu_insn_mode(v) != INSN_64)
+	if (!vcpu_is_64bit(v))
 		value = (uint32_t)value;
 	switch (cr.op) {
 	case CR_WRITE: done = set_cr(v, cr.cr, value); break;

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The guest's instructions as Plinth sees them: fetched through the guest's own page tables, decoded,
- * skipped, or executed against guest memory and the buses.
- */
+/* Going past the instruction that exited, or executing it against guest memory and the buses. */
 #include "arch/x86_64/cr.h"
 #include "lib/errno.h"
 #include "lib/log.h"
@@ -10,93 +7,17 @@
 #include "vmm/exit.h"
 #include "vmm/vm.h"
 
-/* The linear address of RIP, cut to the mode's width. */
-static gva_t insn_address(struct vcpu *v, enum insn_mode mode)
-{
-	struct segment cs;
-
-	if (mode == INSN_64)
-		return gva(v->hw.rip);
-	virt->get_segment(&v->hw, VSEG_CS, &cs);
-	return gva((uint32_t)(cs.base + v->hw.rip));
-}
-
-/*
- * Bytes up to the end of the page first: what lies behind it is read only if the instruction goes
- * on there, as the CPU itself would.
- */
-static int fetch(struct vcpu *v, enum insn_mode mode, unsigned have, uint8_t *bytes, unsigned *n)
-{
-	struct gwalk_mode walk;
-	struct gwalk_fault fault;
-	uint64_t at = insn_address(v, mode).raw + have;
-	unsigned want = (unsigned)MIN(INSN_MAX - have, PAGE_SIZE - at % PAGE_SIZE);
-
-	vcpu_walk_mode(v, &walk);
-	if (gwalk_read(&v->vm->mem, &walk, gva(at), bytes + have, want, WALK_FETCH, &fault)) {
-		if (fault.no_memory)
-			vm_crash(v->vm, "no memory behind the instruction at %#lx",
-				 (unsigned long)at);
-		else
-			vcpu_raise_pf(v, &fault);
-		return -EFAULT;
-	}
-	*n = have + want;
-	return 0;
-}
-
-static int explain(struct vcpu *v, int err, const uint8_t *bytes)
-{
-	if (err == -EINVAL) {
-		vcpu_raise_ud(v);
-	} else {
-		vm_crash(v->vm,
-			 "an instruction that Plinth does not decode at RIP %#lx: %02x %02x %02x %02x %02x %02x %02x %02x",
-			 (unsigned long)v->hw.rip, bytes[0], bytes[1], bytes[2], bytes[3], bytes[4],
-			 bytes[5], bytes[6], bytes[7]);
-	}
-	return -EFAULT;
-}
-
-int exit_decode(struct vcpu *v, struct insn *in)
-{
-	struct vm_exit *x = &v->hw.exit;
-	enum insn_mode mode = vcpu_insn_mode(v);
-	uint8_t fetched[INSN_MAX + 1];
-	const uint8_t *bytes = x->bytes;
-	unsigned n = x->bytes_n;
-	int err;
-
-	if (!n) {
-		bytes = fetched;
-		if (fetch(v, mode, 0, fetched, &n))
-			return -EFAULT;
-	}
-	err = insn_decode(bytes, n, mode, in);
-	if (err == -EAGAIN && n < INSN_MAX && bytes == fetched) {
-		if (fetch(v, mode, n, fetched, &n))
-			return -EFAULT;
-		err = insn_decode(bytes, n, mode, in);
-	}
-	if (err == -EAGAIN)
-		err = -EINVAL;
-	if (err)
-		return explain(v, err, bytes);
-	x->insn_len = in->len;
-	return 0;
-}
-
 void exit_skip(struct vcpu *v)
 {
 	struct vm_exit *x = &v->hw.exit;
-	struct insn in;
 
-	if (!x->insn_len && exit_decode(v, &in))
+	if (!x->insn_len && !fetch_insn(v))
 		return;
 	v->hw.rip += x->insn_len;
 	if (unlikely(x->shadow))
 		virt->set(&v->hw, VREG_INTR_SHADOW, 0);
-	if (unlikely(v->hw.rip >> 32) && vcpu_insn_mode(v) != INSN_64)
+	/* A 16 or 32-bit RIP wraps; a 64-bit one in the lower half is not looked at closer. */
+	if (unlikely(v->hw.rip >> 32) && !vcpu_is_64bit(v))
 		v->hw.rip = (uint32_t)v->hw.rip;
 	if (unlikely(v->hw.rflags & RFLAGS_TF))
 		vcpu_raise_step(v);
@@ -119,7 +40,7 @@ static int translate(struct context *c, gva_t addr, bool write, gpa_t *out)
 		*out = m->gpa;
 		return 0;
 	}
-	vcpu_walk_mode(c->v, &walk);
+	vcpu_walk_mode(c->v, &c->v->fetch.context, &walk);
 	if (!gwalk(&c->v->vm->mem, &walk, addr, write ? WALK_WRITE : WALK_READ, out, &fault))
 		return 0;
 	if (fault.no_memory)
@@ -148,14 +69,7 @@ static void access_physical(struct vcpu *v, gpa_t at, void *data, unsigned size,
 		a.value = 0;
 		memcpy(&a.value, data, size);
 	}
-	if (vlapic_claims(v, at.raw)) {
-		a.offset = at.raw & PAGE_MASK;
-		vcpu_lapic_access(v, &a);
-	} else {
-		lock_take(&v->vm->lock);
-		bus_access(v->vm, &v->vm->mmio, at.raw, &a);
-		lock_drop(&v->vm->lock);
-	}
+	exit_bus_access(v, at, &a);
 	if (!write)
 		memcpy(data, &a.value, size);
 }
@@ -176,6 +90,17 @@ static int mem(void *ctx, gva_t addr, void *data, unsigned size, bool write, boo
 	if (first < size)
 		access_physical(c->v, next, (uint8_t *)data + first, size - first, write);
 	return INSN_DONE;
+}
+
+static int probe(void *ctx, gva_t addr, unsigned size, bool write)
+{
+	struct context *c = ctx;
+	unsigned first = (unsigned)MIN(size, PAGE_SIZE - (addr.raw & PAGE_MASK));
+	gpa_t at;
+
+	if (translate(c, addr, write, &at))
+		return INSN_FAULT;
+	return first < size ? translate(c, gva(addr.raw + first), write, &at) : INSN_DONE;
 }
 
 static int io(void *ctx, uint16_t port, uint32_t *data, unsigned size, bool write)
@@ -227,12 +152,13 @@ void exit_execute(struct vcpu *v, const struct insn *in)
 		.gpr = v->hw.gpr,
 		.rip = &v->hw.rip,
 		.rflags = &v->hw.rflags,
-		.mode = vcpu_insn_mode(v),
+		.mode = v->fetch.mode,
 		.ctx = &c,
 		.mem = mem,
 		.io = io,
 		.segment = segment,
 		.raise = raise,
+		.probe = probe,
 	};
 	bool tf = v->hw.rflags & RFLAGS_TF;
 	int err = insn_exec(in, &m);

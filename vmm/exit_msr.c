@@ -262,7 +262,7 @@ static const struct msr_range table[] = {
 	{ MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE, read_mtrr, write_mtrr },
 	{ MSR_MC0_CTL, MSR_MC0_CTL + 4 * VMSR_MC_BANKS - 1, read_mc, write_mc },
 	{ MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, vlapic_msr_read, vcpu_lapic_msr_write },
-	{ MSR_X2APIC_BASE, MSR_X2APIC_LAST, vlapic_msr_read, vcpu_lapic_msr_write },
+	{ MSR_X2APIC_BASE, MSR_X2APIC_LAST, vcpu_lapic_msr_read, vcpu_lapic_msr_write },
 	{ MSR_EFER, MSR_EFER, read_efer, write_efer },
 	{ MSR_SYSCFG, MSR_SYSCFG, read_zero, write_ignored },
 	{ MSR_HWCR, MSR_HWCR, read_hwcr, write_hwcr },

@@ -16,11 +16,12 @@ void exit_pio(struct vcpu *v)
 	const struct exit_pio *p = &v->hw.exit.pio;
 	struct vm *vm = v->vm;
 	struct bus_access a;
-	struct insn in;
 
 	if (unlikely(p->string)) {
-		if (!exit_decode(v, &in))
-			exit_execute(v, &in);
+		const struct insn *in = fetch_insn(v);
+
+		if (in)
+			exit_execute(v, in);
 		return;
 	}
 	a.size = p->size;

@@ -6,8 +6,8 @@
 #include "arch/x86_64/fpu.h"
 #include "arch/x86_64/virt/virt.h"
 #include "vmm/dev/vlapic.h"
+#include "vmm/fetch.h"
 #include "vmm/gwalk.h"
-#include "vmm/insn/insn.h"
 #include "vmm/msr.h"
 
 struct vm;
@@ -38,6 +38,7 @@ struct vcpu {
 	uint64_t counts[EXIT_KINDS];
 	struct vmsr msr;
 	struct fpu fpu;
+	struct fetch fetch;
 };
 
 /* A vCPU of vm's, after reset; its thread is not made yet. NULL: no memory. */
@@ -69,13 +70,15 @@ void vcpu_raise_step(struct vcpu *v);
 void vcpu_redeliver(struct vcpu *v, const struct vm_event *e);
 /* The local APIC by MMIO and MSR, kept in step with the hardware's copy of TPR. */
 void vcpu_lapic_access(struct vcpu *v, struct bus_access *a);
+must_check int vcpu_lapic_msr_read(struct vcpu *v, uint32_t msr, uint64_t *value);
 must_check int vcpu_lapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t value);
 /* Moves the guest's TSC by so many ticks. */
 void vcpu_move_tsc(struct vcpu *v, uint64_t by);
 /* The guest's TSC now. */
 uint64_t vcpu_tsc(struct vcpu *v);
 unsigned vcpu_cpl(struct vcpu *v);
-void vcpu_walk_mode(struct vcpu *v, struct gwalk_mode *mode);
-enum insn_mode vcpu_insn_mode(struct vcpu *v);
+bool vcpu_is_64bit(struct vcpu *v);
+void vcpu_walk_mode(const struct vcpu *v, const struct virt_context *c, struct gwalk_mode *mode);
+enum insn_mode vcpu_insn_mode(const struct vcpu *v, const struct virt_context *c);
 
 #endif

@@ -16,6 +16,7 @@ struct vcpu *fake_vcpu_add(struct vm *vm, unsigned id)
 	v->hw.apic_page = aligned_alloc(PAGE_SIZE, PAGE_SIZE);
 	assert(v->hw.apic_page);
 	v->vm = vm;
+	vm->cpuid.phys_bits = FAKE_MAXPHYADDR;
 	v->id = id;
 	vm->vcpus[vm->vcpu_count++] = v;
 	return v;
@@ -52,10 +53,4 @@ void vcpu_request(struct vcpu *v, unsigned requests)
 uint64_t vcpu_tsc(struct vcpu *v)
 {
 	return time_tsc() + v->vm->hw.tsc_offset;
-}
-
-void vcpu_walk_mode(struct vcpu *v, struct gwalk_mode *mode)
-{
-	(void)v;
-	*mode = (struct gwalk_mode){ .maxphyaddr = FAKE_MAXPHYADDR };
 }

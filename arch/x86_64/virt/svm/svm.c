@@ -77,16 +77,6 @@ static int cpu_on(void)
 	return 0;
 }
 
-static void cpu_off(void)
-{
-	struct svm_cpu *c = &svm_cpus[this_cpu()->id];
-
-	wrmsr(MSR_VM_HSAVE_PA, 0);
-	wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~EFER_SVME);
-	page_free(c->save_area, ORDER_4K, MEM_CORE);
-	page_free(c->host_state, ORDER_4K, MEM_CORE);
-}
-
 hpa_t svm_host_state(void)
 {
 	return hpa_of(svm_cpus[this_cpu()->id].host_state);
@@ -117,7 +107,6 @@ const struct virt_ops svm_ops = {
 	.nested_format = &ptab_npt,
 	.probe = probe,
 	.cpu_on = cpu_on,
-	.cpu_off = cpu_off,
 	.vm_init = svm_vm_init,
 	.vm_fini = svm_vm_fini,
 	.vcpu_init = svm_vcpu_init,
@@ -128,6 +117,7 @@ const struct virt_ops svm_ops = {
 	.run = svm_run,
 	.get = svm_get,
 	.set = svm_set,
+	.get_context = svm_get_context,
 	.get_segment = svm_get_segment,
 	.set_segment = svm_set_segment,
 	.inject = svm_inject,

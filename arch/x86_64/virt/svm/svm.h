@@ -58,6 +58,7 @@ void svm_vcpu_load(struct virt_vcpu *v);
 void svm_vcpu_put(struct virt_vcpu *v);
 uint64_t svm_get(struct virt_vcpu *v, enum vreg reg);
 void svm_set(struct virt_vcpu *v, enum vreg reg, uint64_t value);
+void svm_get_context(struct virt_vcpu *v, struct virt_context *c);
 void svm_get_segment(struct virt_vcpu *v, enum vseg seg, struct segment *s);
 void svm_set_segment(struct virt_vcpu *v, enum vseg seg, const struct segment *s);
 

@@ -106,6 +106,7 @@ void svm_vcpu_reset(struct virt_vcpu *v)
 	v->rip = 0xfff0;
 	v->rflags = RFLAGS_FIXED;
 	s->nmi_blocked = s->stepping = false;
+	s->generation = 0; /* stale: the next entry sets what comes from the VM */
 	s->windows = WINDOW_NONE;
 	memset(s->dr, 0, sizeof(s->dr));
 }
@@ -233,6 +234,27 @@ void svm_set(struct virt_vcpu *v, enum vreg reg, uint64_t value)
 			svm_features.flush_by_asid ? TLB_FLUSH_ASID : TLB_FLUSH_ALL;
 }
 
+/* The VMCB packs the attributes: no gap between P and AVL. */
+enum { PACKED_LOW = 0xff, PACKED_HIGH = 0xf00, PACKED_SHIFT = 4 };
+
+static uint16_t unpack(uint16_t attr)
+{
+	return (uint16_t)((attr & PACKED_LOW) | (attr & PACKED_HIGH) << PACKED_SHIFT);
+}
+
+void svm_get_context(struct virt_vcpu *v, struct virt_context *c)
+{
+	const struct vmcb_save *s = &vmcb_of(v)->save;
+
+	c->cr0 = s->cr0;
+	c->cr3 = s->cr3;
+	c->cr4 = s->cr4;
+	c->efer = s->efer & ~EFER_SVME;
+	c->cs_base = s->cs.base;
+	c->cs_attr = unpack(s->cs.attr);
+	c->cpl = s->cpl;
+}
+
 static struct vmcb_segment *segment_slot(struct vmcb *b, enum vseg seg)
 {
 	switch (seg) {
@@ -249,9 +271,6 @@ static struct vmcb_segment *segment_slot(struct vmcb *b, enum vseg seg)
 	}
 }
 
-/* The VMCB packs the attributes: no gap between P and AVL. */
-enum { PACKED_LOW = 0xff, PACKED_HIGH = 0xf00, PACKED_SHIFT = 4 };
-
 void svm_get_segment(struct virt_vcpu *v, enum vseg seg, struct segment *s)
 {
 	const struct vmcb_segment *from = segment_slot(vmcb_of(v), seg);
@@ -259,7 +278,7 @@ void svm_get_segment(struct virt_vcpu *v, enum vseg seg, struct segment *s)
 	s->base = from->base;
 	s->limit = from->limit;
 	s->selector = from->selector;
-	s->attr = (uint16_t)((from->attr & PACKED_LOW) | (from->attr & PACKED_HIGH) << PACKED_SHIFT);
+	s->attr = unpack(from->attr);
 	/* DPL of SS is the CPL, which the VMCB keeps apart and the hardware trusts. */
 	if (seg == VSEG_SS)
 		s->attr = (uint16_t)((s->attr & ~(3 << SEG_DPL_SHIFT)) |
