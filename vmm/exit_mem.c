@@ -21,26 +21,28 @@ void exit_bus_access(struct vcpu *v, gpa_t at, struct bus_access *a)
 	lock_drop(&vm->lock);
 }
 
-/*
- * MOV of 4 bytes between a register, or to it an immediate, and a device: the hardware has checked
- * segment and page and told the address, so all that is left is the access. False: not such a one.
- */
-static always_inline bool move(struct vcpu *v, const struct insn *in, gpa_t at)
+/* Whether in is a MOV of 4 bytes, aligned, between a device and a register, or to it an immediate. */
+static always_inline bool is_plain_move(const struct insn *in, gpa_t at)
 {
-	const struct insn_operand *reg = in->dst.kind == OPERAND_MEM ? &in->src : &in->dst;
-	struct bus_access a = { .size = 4, .value = ~0ul };
+	return in->op == INSN_MOV && in->op_size == 4 && !(at.raw & 3);
+}
 
-	if (in->op != INSN_MOV || in->op_size != 4 || (at.raw & 3) || gmem_find(&v->vm->mem, at))
-		return false;
-	if (in->dst.kind == OPERAND_MEM) {
-		a.write = true;
-		a.value = (uint32_t)(reg->kind == OPERAND_IMM ? in->imm : v->hw.gpr[reg->reg]);
-	}
+static always_inline uint32_t source(const struct vcpu *v, const struct insn *in)
+{
+	return (uint32_t)(in->src.kind == OPERAND_IMM ? in->imm : v->hw.gpr[in->src.reg]);
+}
+
+/* The hardware has checked segment and page and told the address: all that is left is the access. */
+static void move(struct vcpu *v, const struct insn *in, gpa_t at)
+{
+	struct bus_access a = { .size = 4, .write = in->dst.kind == OPERAND_MEM, .value = ~0ul };
+
+	if (a.write)
+		a.value = source(v, in);
 	exit_bus_access(v, at, &a);
 	if (!a.write)
-		v->hw.gpr[reg->reg] = (uint32_t)a.value;
+		v->hw.gpr[in->dst.reg] = (uint32_t)a.value;
 	exit_skip(v);
-	return true;
 }
 
 void exit_mem(struct vcpu *v)
@@ -54,6 +56,15 @@ void exit_mem(struct vcpu *v)
 		return;
 	}
 	in = fetch_insn(v);
-	if (in && !move(v, in, m->gpa))
+	if (!in)
+		return;
+	if (is_plain_move(in, m->gpa) && m->gpa.raw == v->lapic.mmio_page + APIC_EOI && m->write) {
+		/* The most frequent of all by far. */
+		vlapic_eoi(v);
+		exit_skip(v);
+	} else if (is_plain_move(in, m->gpa) && !gmem_ptr(&v->vm->mem, m->gpa, 4, false)) {
+		move(v, in, m->gpa);
+	} else {
 		exit_execute(v, in);
+	}
 }

@@ -134,9 +134,11 @@ static void push_tpr(struct vcpu *v)
 
 enum { X2APIC_TPR = MSR_X2APIC_BASE + APIC_TPR / APIC_REG_STRIDE };
 
+/* Only reads show TPR's value; what a write lets through is judged in deliver(), after a pull. */
 void vcpu_lapic_access(struct vcpu *v, struct bus_access *a)
 {
-	pull_tpr(v);
+	if (!a->write)
+		pull_tpr(v);
 	vlapic_access(v, a);
 	if (a->write && a->offset == APIC_TPR)
 		push_tpr(v);
@@ -150,10 +152,8 @@ int vcpu_lapic_msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 
 int vcpu_lapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-	int err;
+	int err = vlapic_msr_write(v, msr, value);
 
-	pull_tpr(v);
-	err = vlapic_msr_write(v, msr, value);
 	if (msr == X2APIC_TPR && !err)
 		push_tpr(v);
 	if (msr == MSR_APIC_BASE && !err)
@@ -338,7 +338,7 @@ void vcpu_walk_mode(const struct vcpu *v, const struct virt_context *c, struct g
 	mode->cr4 = c->cr4;
 	mode->efer = c->efer;
 	mode->rflags = v->hw.rflags;
-	mode->cpl = c->cpl;
+	mode->cpl = (uint8_t)c->cpl;
 	mode->maxphyaddr = (uint8_t)v->vm->cpuid.phys_bits;
 	mode->has_1g = true;
 }

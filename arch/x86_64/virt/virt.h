@@ -199,12 +199,11 @@ enum virt_window { WINDOW_NONE = 0, WINDOW_INTERRUPT = 1, WINDOW_NMI = 2, WINDOW
 /* How an MSR or port access is treated. */
 enum virt_pass { PASS_NONE = 0, PASS_READ = 1, PASS_WRITE = 2, PASS_BOTH = 3 };
 
-/* The guest's own view, as get() gives it. */
+/* The guest's own view, as get() gives it; what of these registers is above bit 31 is 0. */
 struct virt_context {
-	uint64_t cr0, cr3, cr4, efer;
-	uint64_t cs_base;
-	uint16_t cs_attr;
-	uint8_t cpl;
+	uint64_t cs_base, cr3;
+	uint32_t cr0, cr4, efer;
+	uint16_t cs_attr, cpl;
 };
 
 struct virt_ops {

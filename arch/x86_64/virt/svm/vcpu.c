@@ -246,10 +246,10 @@ void svm_get_context(struct virt_vcpu *v, struct virt_context *c)
 {
 	const struct vmcb_save *s = &vmcb_of(v)->save;
 
-	c->cr0 = s->cr0;
+	c->cr0 = (uint32_t)s->cr0;
 	c->cr3 = s->cr3;
-	c->cr4 = s->cr4;
-	c->efer = s->efer & ~EFER_SVME;
+	c->cr4 = (uint32_t)s->cr4;
+	c->efer = (uint32_t)(s->efer & ~EFER_SVME);
 	c->cs_base = s->cs.base;
 	c->cs_attr = unpack(s->cs.attr);
 	c->cpl = s->cpl;

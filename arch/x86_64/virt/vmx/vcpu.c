@@ -456,10 +456,10 @@ void vmx_get_context(struct virt_vcpu *v, struct virt_context *c)
 	uint32_t ss_rights;
 
 	vmx_borrow(v);
-	c->cr0 = cr0_get();
+	c->cr0 = (uint32_t)cr0_get();
 	c->cr3 = vmcs_read(VMCS_GUEST_CR3);
-	c->cr4 = cr4_get();
-	c->efer = vmcs_read(VMCS_GUEST_EFER);
+	c->cr4 = (uint32_t)cr4_get();
+	c->efer = (uint32_t)vmcs_read(VMCS_GUEST_EFER);
 	c->cs_base = vmcs_read(VMCS_GUEST_CS_BASE);
 	c->cs_attr = vmcs_read(VMCS_GUEST_CS_RIGHTS) & RIGHTS_ATTR;
 	ss_rights = (uint32_t)vmcs_read(VMCS_GUEST_SS_RIGHTS);
