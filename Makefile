@@ -19,8 +19,8 @@ export ACCEL KERNEL INITRD CMDLINE CPUS MEM MACHINE_MEM PLINTH COUNT DIRECT BOOT
 PURPOSES := build
 PURPOSES += $(if $(filter run iso gdb linux memtest,$(GOALS)),run $(EMU))
 PURPOSES += $(if $(filter gdb,$(GOALS)),gdb)
-PURPOSES += $(if $(filter iso test,$(GOALS)),iso)
-PURPOSES += $(if $(filter test bench guests,$(GOALS)),run qemu bochs gdb test)
+PURPOSES += $(if $(filter iso test test-all,$(GOALS)),iso)
+PURPOSES += $(if $(filter test test-all bench guests,$(GOALS)),run qemu bochs gdb test)
 PURPOSES += $(if $(filter format,$(GOALS)),test)
 ifneq ($(filter-out clean help,$(GOALS)),)
 ifneq ($(PLINTH_PACKAGES),ok)
@@ -132,8 +132,11 @@ iso: $(NEEDS) ## make build/plinth.iso: boots from CD and USB stick, BIOS and UE
 	$(Q)tools/run --iso $(B)/plinth.iso
 gdb: $(NEEDS) ## QEMU stopped at Plinth's entry, gdb attached
 	@tools/run --gdb
-test: all generated guests linux memtest $(B)/initrd.cpio.gz ## every test (T=name: only those that have it in their name)
+TESTED := all generated guests linux memtest $(B)/initrd.cpio.gz
+test: $(TESTED) ## every test but the longest (T=name: those that have it in their name)
 	@tests/run $(T)
+test-all: $(TESTED) ## the longest tests, too
+	@tests/run -a
 bench: all guests linux $(B)/initrd.cpio.gz ## what an exit costs, in instructions, on both emulators; checked against budgets
 	@tools/bench
 format: ## apply .clang-format to all sources
@@ -148,7 +151,7 @@ help: ## this text
 	@cat tools/help
 
 FORCE:
-.PHONY: all generated linux memtest guests run iso gdb test bench format clean clean-all help FORCE
+.PHONY: all generated linux memtest guests run iso gdb test test-all bench format clean clean-all help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 

@@ -36,7 +36,7 @@ class Machine:
     emulator: str = "qemu"
     accel: str = "tcg"
     cpus: int = 1
-    memory: int = 256  # the guest's, in MiB
+    memory: int = 256  # the guest's, in MiB; 0: what the machine has
     machine_memory: int = 0  # the machine's; 0: what is enough
     modules: list = dataclasses.field(default_factory=list)
     plinth: str = ""  # more words for Plinth's command line
@@ -49,14 +49,13 @@ class Machine:
     firmware: str = ""  # another one than the emulator's own, such as OVMF
     realtime: bool = False  # a person types: Bochs' clock is not to run ahead
     extra: list = dataclasses.field(default_factory=list)  # more of the emulator's arguments
-    timeout_menu: int = 0
-    with_memory_word: bool = True
 
     def plinth_words(self):
         words = []
-        if self.with_memory_word:
+        if self.memory:
             words.append("mem=%dM" % self.memory)
-        words.append("exit=" + {"qemu": "acpi", "bochs": "bochs"}[self.emulator])
+        if self.emulator == "bochs":
+            words.append("exit=bochs")  # it has no power button that tells a status
         if self.guest_ports:
             words.append("debug-ports")
         return " ".join(words + self.plinth.split())
@@ -126,7 +125,7 @@ def write_iso(machine, path, everywhere=False):
             link_or_copy(machine.image, os.path.join(boot, "plinth.elf"))
         with open(os.path.join(TOP, "boot", "grub.cfg"), encoding="utf-8") as f:
             config = f.read()
-        config = config.replace("@TIMEOUT@", str(machine.timeout_menu))
+        config = config.replace("@TIMEOUT@", "0")
         config = config.replace("@ENTRY@\n", grub_entry(machine, names))
         with open(os.path.join(boot, "grub", "grub.cfg"), "w", encoding="utf-8") as f:
             f.write(config)

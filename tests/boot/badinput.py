@@ -68,7 +68,7 @@ def test_initrd_too_large(box):
 
 
 def test_long_command_line(box):
-    refused(box, [(CLOUD, WORDS + " x" * 1500), (INITRD, "")], "command line")
+    refused(box, [(CLOUD, WORDS + " x=" + "y" * 3000), (INITRD, "")], "command line")
 
 
 def test_more_memory_than_there_is(box, emulator):
@@ -94,4 +94,4 @@ def test_multiboot_checksum(box):
 def test_bad_words(box):
     """Plinth's own command line."""
     refused(box, [(CLOUD, WORDS), (INITRD, "")], "(?i)mem=", plinth="mem=lots",
-            with_memory_word=False)
+            memory=0, machine_memory=448)

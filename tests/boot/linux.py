@@ -93,6 +93,7 @@ def test_generic(box, emulator):
 
 
 test_generic.seconds = 80
+test_generic.long = ("bochs",)  # to unpack XZ takes minutes there
 
 
 def reboot(box, emulator, how):
