@@ -7,6 +7,17 @@
 #include "lib/test.h"
 #include "lib/trap.h"
 
+enum { VENDOR_GENU = 0x756e6547 }; /* the start of GenuineIntel */
+
+/*
+ * TCG lets some bad values through, and then runs without protection or, below a hypervisor that
+ * leaves these registers to the CPU, ends the guest by a #VMEXIT of its own.
+ */
+static bool checks_are_real(void)
+{
+	return !test_is_emulated() || cpuid(0, 0).ebx == VENDOR_GENU;
+}
+
 static void set_cr0(uint64_t v)
 {
 	write_cr0(v);
@@ -43,11 +54,11 @@ static void test_cr0(void)
 	check_eq("CR0.ET is always 1", CR0_ET, (write_cr0(cr0 & ~CR0_ET), read_cr0() & CR0_ET));
 	check_known("CR0's high half", VEC_GP, trap_run(set_cr0, cr0 | 1ull << 32), VEC_NONE,
 		    "QEMU TCG");
-	check_known("CR0.NW without CR0.CD", VEC_GP, trap_run(set_cr0, cr0 | CR0_NW), VEC_NONE,
-		    "QEMU TCG");
 	write_cr0(cr0);
-	if (!test_is_emulated() || test_is_bare_bochs()) /* TCG would go on without protection */
+	if (checks_are_real()) {
+		check_eq("CR0.NW without CR0.CD", VEC_GP, trap_run(set_cr0, cr0 | CR0_NW));
 		check_eq("CR0.PG without CR0.PE", VEC_GP, trap_run(set_cr0, cr0 & ~CR0_PE));
+	}
 	check_eq("CR0 after all", cr0, read_cr0());
 }
 
@@ -140,9 +151,9 @@ static void test_cr3_cr8(void)
 	write_cr3(cr3 | PTE_PWT | PTE_PCD);
 	check_eq("CR3.PWT and PCD hold", cr3 | PTE_PWT | PTE_PCD, read_cr3());
 	write_cr3(cr3);
-	if (!test_is_bare_tcg())
-		check_known("CR3 above the physical width", VEC_GP,
-			    trap_run(set_cr3, cr3 | 1ull << 62), VEC_NONE, "QEMU TCG");
+	if (checks_are_real())
+		check_eq("CR3 above the physical width", VEC_GP,
+			 trap_run(set_cr3, cr3 | 1ull << 62));
 	write_cr3(cr3);
 	for (uint64_t v = 0; v < 16; v++) {
 		write_cr8(v);
