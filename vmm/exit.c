@@ -49,7 +49,7 @@ static void exit_exception(struct vcpu *v)
 
 static void exit_window(struct vcpu *v)
 {
-	v->attention = true;
+	v->irq_wanted = v->attention = true;
 }
 
 /* The guest's caches are the host's: written back, never thrown away, as INVD would. */
@@ -87,7 +87,7 @@ static void exit_ud(struct vcpu *v)
 
 static void exit_tpr(struct vcpu *v)
 {
-	v->attention = true;
+	v->irq_wanted = v->attention = true;
 }
 
 /* A triple fault pulls the reset line of a PC. */

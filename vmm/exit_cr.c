@@ -66,7 +66,7 @@ static bool set_cr(struct vcpu *v, unsigned cr, uint64_t value)
 			return false;
 		vlapic_set_tpr(v, (uint8_t)value);
 		virt->set(&v->hw, VREG_TPR, value);
-		v->attention = true;
+		v->irq_wanted = v->attention = true;
 		return true;
 	default: return false;
 	}

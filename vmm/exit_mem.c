@@ -32,17 +32,29 @@ static always_inline uint32_t source(const struct vcpu *v, const struct insn *in
 	return (uint32_t)(in->src.kind == OPERAND_IMM ? in->imm : v->hw.gpr[in->src.reg]);
 }
 
-/* The hardware has checked segment and page and told the address: all that is left is the access. */
-static void move(struct vcpu *v, const struct insn *in, gpa_t at)
+/*
+ * The hardware has checked segment and page and told the address: all that is left is the access.
+ * False: it is memory.
+ */
+static bool move(struct vcpu *v, const struct insn *in, gpa_t at)
 {
 	struct bus_access a = { .size = 4, .write = in->dst.kind == OPERAND_MEM, .value = ~0ul };
+	uint64_t offset = at.raw - v->lapic.mmio_page;
 
 	if (a.write)
 		a.value = source(v, in);
-	exit_bus_access(v, at, &a);
+	if (offset < PAGE_SIZE) {
+		a.offset = offset;
+		vcpu_lapic_access(v, &a);
+	} else if (gmem_ptr(&v->vm->mem, at, 4, false)) {
+		return false;
+	} else {
+		exit_bus_access(v, at, &a);
+	}
 	if (!a.write)
 		v->hw.gpr[in->dst.reg] = (uint32_t)a.value;
 	exit_skip(v);
+	return true;
 }
 
 void exit_mem(struct vcpu *v)
@@ -58,13 +70,13 @@ void exit_mem(struct vcpu *v)
 	in = fetch_insn(v);
 	if (!in)
 		return;
-	if (is_plain_move(in, m->gpa) && m->gpa.raw == v->lapic.mmio_page + APIC_EOI && m->write) {
+	if (!is_plain_move(in, m->gpa)) {
+		exit_execute(v, in);
+	} else if (m->gpa.raw == v->lapic.mmio_page + APIC_EOI && m->write) {
 		/* The most frequent of all by far. */
 		vlapic_eoi(v);
 		exit_skip(v);
-	} else if (is_plain_move(in, m->gpa) && !gmem_ptr(&v->vm->mem, m->gpa, 4, false)) {
-		move(v, in, m->gpa);
-	} else {
+	} else if (!move(v, in, m->gpa)) {
 		exit_execute(v, in);
 	}
 }

@@ -93,7 +93,8 @@ void vcpu_reset(struct vcpu *v)
 	virt->set(&v->hw, VREG_APIC_PAGE, v->lapic.mmio_page);
 	msr_reset(v);
 	v->pending = (struct vm_event){ 0 };
-	v->halted = v->nmi_pending = false;
+	v->halted = v->nmi_pending = v->irq_wanted = false;
+	v->hw.exit.shadow = 0;
 	v->attention = true;
 }
 
@@ -164,8 +165,11 @@ int vcpu_lapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 /* Takes what others asked for. False: the loop is to be left. */
 static bool take_requests(struct vcpu *v)
 {
-	unsigned r = __atomic_exchange_n(&v->requests, 0, __ATOMIC_ACQUIRE);
+	unsigned r = __atomic_load_n(&v->requests, __ATOMIC_RELAXED);
 
+	if (!r)
+		return true;
+	r = __atomic_exchange_n(&v->requests, 0, __ATOMIC_ACQUIRE);
 	if (r & REQUEST_STOP)
 		return false;
 	/* An INIT of the boot CPU from outside is a reset of the machine, as on a PC (CF9, port 92h). */
@@ -173,24 +177,58 @@ static bool take_requests(struct vcpu *v)
 		return false;
 	if (r & REQUEST_NMI)
 		v->nmi_pending = true;
+	if (r & REQUEST_IRQ)
+		v->irq_wanted = true;
 	return true;
 }
 
-/* Interrupts that the guest cannot take now come back by a window: IF, its shadow, or CR8. */
-static unsigned deliver_interrupt(struct vcpu *v, bool injected)
+/*
+ * Whether v could take an interrupt at the next entry, were one pending. The exit has told the
+ * shadow; exit_skip() ends it.
+ */
+static bool is_open(const struct vcpu *v)
 {
-	pull_tpr(v);
-	if (!irqchip_pending(v))
-		return vlapic_tpr_threshold(v) ? WINDOW_TPR : WINDOW_NONE;
-	if (injected || !(v->hw.rflags & RFLAGS_IF) || virt->get(&v->hw, VREG_INTR_SHADOW))
-		return WINDOW_INTERRUPT;
-	virt->inject(&v->hw, &(struct vm_event){ .type = EVENT_INTERRUPT,
-						 .vector = irqchip_acknowledge(v) });
-	return irqchip_pending(v) ? WINDOW_INTERRUPT : WINDOW_NONE;
+	return (v->hw.rflags & RFLAGS_IF) && !v->hw.exit.shadow;
 }
 
-/* One event an entry: what was pending or interrupted goes first, then an NMI, then an interrupt. */
-static void deliver(struct vcpu *v)
+/*
+ * What the guest cannot take now is not judged now: the window's exit comes when it can. Behind an
+ * interrupt of the local APIC only the PIC may have another: its own next one is of lower priority.
+ */
+static unsigned deliver_interrupt(struct vcpu *v, bool *injected)
+{
+	if (!v->irq_wanted)
+		return WINDOW_NONE;
+	if (*injected || !is_open(v))
+		return WINDOW_INTERRUPT;
+	pull_tpr(v);
+	if (!irqchip_pending(v)) {
+		v->irq_wanted = vlapic_tpr_threshold(v);
+		return v->irq_wanted ? WINDOW_TPR : WINDOW_NONE;
+	}
+	virt->inject(&v->hw, &(struct vm_event){ .type = EVENT_INTERRUPT,
+						 .vector = irqchip_acknowledge(v) });
+	*injected = true;
+	v->irq_wanted = vlapic_line(v, 0) && irqchip_pending(v);
+	return v->irq_wanted ? WINDOW_INTERRUPT : WINDOW_NONE;
+}
+
+/* An NMI waits for the IRET of the one before, and for the end of a shadow. */
+static unsigned deliver_nmi(struct vcpu *v, bool *injected)
+{
+	if (*injected || v->hw.exit.shadow || virt->get(&v->hw, VREG_NMI_BLOCKED))
+		return WINDOW_NMI;
+	virt->inject(&v->hw, &(struct vm_event){ .type = EVENT_NMI, .vector = VEC_NMI });
+	v->nmi_pending = false;
+	*injected = true;
+	return WINDOW_NONE;
+}
+
+/*
+ * One event an entry: what was pending or interrupted goes first, then an NMI, then an interrupt.
+ * Whether there was one.
+ */
+static bool deliver(struct vcpu *v)
 {
 	bool injected = v->pending.type != EVENT_NONE;
 	unsigned windows = WINDOW_NONE;
@@ -199,44 +237,29 @@ static void deliver(struct vcpu *v)
 		virt->inject(&v->hw, &v->pending);
 		v->pending.type = EVENT_NONE;
 	}
-	if (v->nmi_pending) {
-		if (!injected && !virt->get(&v->hw, VREG_NMI_BLOCKED) &&
-		    !virt->get(&v->hw, VREG_INTR_SHADOW)) {
-			virt->inject(&v->hw, &(struct vm_event){ .type = EVENT_NMI, .vector = VEC_NMI });
-			v->nmi_pending = false;
-			injected = true;
-		} else {
-			windows |= WINDOW_NMI;
-		}
-	}
-	windows |= deliver_interrupt(v, injected);
+	if (unlikely(v->nmi_pending))
+		windows = deliver_nmi(v, &injected);
+	windows |= deliver_interrupt(v, &injected);
 	virt->want_window(&v->hw, windows);
+	return injected;
 }
 
-/* Whether something ends HLT: an NMI, or an interrupt with IF set. */
-static bool wakes(struct vcpu *v)
-{
-	if (v->nmi_pending || v->pending.type != EVENT_NONE)
-		return true;
-	pull_tpr(v);
-	return (v->hw.rflags & RFLAGS_IF) && irqchip_pending(v);
-}
-
-/* All that is not the plain way back into the guest. False: the loop is to be left. */
+/*
+ * All that is not the plain way back into the guest. In HLT it sleeps until there is something to
+ * deliver; its registers stay on the CPU, where nobody else may need it. False: leave the loop.
+ */
 static bool prepare(struct vcpu *v)
 {
 	v->attention = false;
-	if (!take_requests(v))
-		return false;
-	while (v->halted && !wakes(v)) {
-		/* Its registers stay on the CPU: nobody else may need it. */
-		while (!__atomic_load_n(&v->requests, __ATOMIC_ACQUIRE))
-			thread_block();
+	for (;;) {
 		if (!take_requests(v))
 			return false;
+		if (deliver(v) || !v->halted)
+			break;
+		while (!__atomic_load_n(&v->requests, __ATOMIC_ACQUIRE))
+			thread_block();
 	}
 	v->halted = false;
-	deliver(v);
 	return true;
 }
 

@@ -34,6 +34,7 @@ struct vcpu {
 	bool halted;		 /* in HLT; a wake-up moves on */
 	bool attention;		 /* (v) something is to be looked at before the next entry */
 	bool nmi_pending;	 /* (v) */
+	bool irq_wanted;	 /* (v) an interrupt may be pending: not judged, or not deliverable, yet */
 	struct vm_event pending; /* an exception or re-injection to be delivered at the next entry */
 	uint64_t counts[EXIT_KINDS];
 	struct vmsr msr;

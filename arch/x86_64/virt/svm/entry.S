@@ -18,7 +18,6 @@ svm_enter:
 	pushq %r14
 	pushq %r15
 	pushq %rdx
-	pushq %rsi
 	pushq %rdi
 	movq %rsi, %rax
 	clgi
@@ -56,7 +55,6 @@ svm_enter:
 	movq %r13, GPR_R13(%rax)
 	movq %r14, GPR_R14(%rax)
 	movq %r15, GPR_R15(%rax)
-	popq %rsi
 	popq %rax
 	vmload %rax
 	cli
