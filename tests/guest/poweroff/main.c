@@ -29,7 +29,7 @@ static int find_s5(const struct acpi_header *dsdt)
 {
 	const uint8_t *aml = (const uint8_t *)dsdt;
 
-	for (uint32_t i = sizeof(*dsdt) + 2; i + 12 < dsdt->length; i++) {
+	for (uint32_t i = sizeof(*dsdt) + 1; i + 9 <= dsdt->length; i++) {
 		const uint8_t *p = aml + i + 4;
 
 		if (memcmp(aml + i, "_S5_", 4) || p[0] != AML_PACKAGE)
