@@ -32,13 +32,13 @@ void exit_skip(struct vcpu *v)
 /* Where a memory operand of the instruction that exited is looked up. */
 struct context {
 	struct vcpu *v;
+	struct gwalk_mode walk;
 	bool have_gpa; /* the exit's own address is that of the one operand */
 };
 
 static int translate(struct context *c, gva_t addr, bool write, gpa_t *out)
 {
 	const struct exit_mem *m = &c->v->hw.exit.mem;
-	struct gwalk_mode walk;
 	struct gwalk_fault fault;
 
 	/* The hardware has walked for us: the page is known, if the offsets agree. */
@@ -46,8 +46,7 @@ static int translate(struct context *c, gva_t addr, bool write, gpa_t *out)
 		*out = m->gpa;
 		return 0;
 	}
-	vcpu_walk_mode(c->v, &c->v->fetch.context, &walk);
-	if (!gwalk(&c->v->vm->mem, &walk, addr, write ? WALK_WRITE : WALK_READ, out, &fault))
+	if (!gwalk(&c->v->vm->mem, &c->walk, addr, write ? WALK_WRITE : WALK_READ, out, &fault))
 		return 0;
 	if (fault.no_memory)
 		vm_crash(c->v->vm, "the page tables for %#lx lie where there is no memory",
@@ -158,7 +157,6 @@ void exit_execute(struct vcpu *v, const struct insn *in)
 		.gpr = v->hw.gpr,
 		.rip = &v->hw.rip,
 		.rflags = &v->hw.rflags,
-		.mode = v->fetch.mode,
 		.ctx = &c,
 		.mem = mem,
 		.io = io,
@@ -167,8 +165,13 @@ void exit_execute(struct vcpu *v, const struct insn *in)
 		.probe = probe,
 	};
 	bool tf = v->hw.rflags & RFLAGS_TF;
-	int err = insn_exec(in, &m);
+	struct virt_context now;
+	int err;
 
+	virt->get_context(&v->hw, &now);
+	vcpu_walk_mode(v, &now, &c.walk);
+	m.mode = vcpu_insn_mode(v, &now);
+	err = insn_exec(in, &m);
 	if (err == -ENOTSUP) {
 		vm_crash(v->vm, "instruction %s at RIP %#lx touches device memory at %#lx: not one that Plinth executes",
 			 insn_op_name(in->op), (unsigned long)v->hw.rip,

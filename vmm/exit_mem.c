@@ -3,6 +3,7 @@
  * Nested page faults: all of a guest's RAM is mapped from the start, so what faults is a device, ROM
  * or nothing. Plain MOVs, which is what drivers do, take a short way; the executor does the rest.
  */
+#include "arch/x86_64/cr.h"
 #include "vmm/exit.h"
 #include "vmm/vm.h"
 
@@ -62,9 +63,9 @@ void exit_mem(struct vcpu *v)
 	const struct exit_mem *m = &v->hw.exit.mem;
 	const struct insn *in;
 
-	if (unlikely(m->fetch || m->walk)) {
+	if (unlikely((m->error & PF_I) || m->walk)) {
 		vm_crash(v->vm, "the guest %s at %#lx, where it has no memory (RIP %#lx)",
-			 m->fetch ? "executes" : "has page tables", m->gpa.raw, v->hw.rip);
+			 m->error & PF_I ? "executes" : "has page tables", m->gpa.raw, v->hw.rip);
 		return;
 	}
 	in = fetch_insn(v);
@@ -72,7 +73,7 @@ void exit_mem(struct vcpu *v)
 		return;
 	if (!is_plain_move(in, m->gpa)) {
 		exit_execute(v, in);
-	} else if (m->gpa.raw == v->lapic.mmio_page + APIC_EOI && m->write) {
+	} else if (m->gpa.raw == v->lapic.mmio_page + APIC_EOI && (m->error & PF_W)) {
 		/* The most frequent of all by far. */
 		vlapic_eoi(v);
 		exit_skip(v);

@@ -271,7 +271,7 @@ static const struct msr_range table[] = {
 	{ MSR_DE_CFG, MSR_DE_CFG, read_de_cfg, write_ignored },
 };
 
-static const struct msr_range *find(const struct vcpu *v, uint32_t msr)
+static const struct msr_range *search(const struct vcpu *v, uint32_t msr)
 {
 	unsigned low = 0, high = ARRAY_SIZE(table);
 
@@ -286,6 +286,16 @@ static const struct msr_range *find(const struct vcpu *v, uint32_t msr)
 	if (low == ARRAY_SIZE(table) || msr < table[low].first)
 		return NULL;
 	return msr >= MSR_SYSCFG && !v->vm->cpuid.is_amd ? NULL : &table[low];
+}
+
+/* Guests use a few MSRs all the time: where the last search for one like it ended is looked at first. */
+static const struct msr_range *find(struct vcpu *v, uint32_t msr)
+{
+	const struct msr_range **hint = &v->msr.hints[(msr ^ msr >> 4) % VMSR_HINTS];
+
+	if (unlikely(!*hint || msr - (*hint)->first > (*hint)->last - (*hint)->first))
+		*hint = search(v, msr);
+	return *hint;
 }
 
 static void log_unknown(struct vcpu *v, uint32_t msr, bool write)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The instruction at which a guest exited. The last few are remembered, with the page-table entries
- * and the bytes that they were found by; all of these are compared before a memory is used, so that a
- * guest that changes either is never seen wrong. It costs a fourth of a walk and a decoding.
+ * and the bytes that they were found by; all of these are compared before a memo is used, so that a
+ * guest that changes either is never seen wrong. That the guest may execute there the CPU has just
+ * shown, so no rights are compared. It costs a fifth of a walk and a decoding.
  */
 #ifndef VMM_FETCH_H
 #define VMM_FETCH_H
@@ -12,11 +13,10 @@
 
 struct vcpu;
 
-enum { FETCH_MEMOS = 16, FETCH_LEVELS = 4 };
+enum { FETCH_MEMO_BITS = 6, FETCH_LEVELS = 4 };
 
 struct fetch_memo {
-	uint64_t rip;
-	struct virt_context context;
+	uint64_t rip, cr3;
 	const uint64_t *entry[FETCH_LEVELS]; /* a large page's entry stands for the levels below, too */
 	uint64_t value[FETCH_LEVELS];
 	const uint64_t *bytes; /* host virtual; NULL: an empty memo */
@@ -25,10 +25,8 @@ struct fetch_memo {
 };
 
 struct fetch {
-	struct fetch_memo memos[FETCH_MEMOS];
+	struct fetch_memo memos[1 << FETCH_MEMO_BITS];
 	struct insn in; /* where there is no memo */
-	enum insn_mode mode; /* of the last fetch_insn() */
-	struct virt_context context; /* likewise */
 };
 
 /*

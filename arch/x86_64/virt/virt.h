@@ -113,10 +113,8 @@ struct exit_pio {
 
 struct exit_mem {
 	gpa_t gpa;
-	gva_t gva; /* when gva_valid */
-	bool gva_valid;
-	bool read, write, fetch;
-	bool walk; /* the access was by the guest's own page walk */
+	uint32_t error; /* as #PF's: PF_W, PF_I; other bits mean nothing */
+	bool walk;	/* the access was by the guest's own page walk */
 };
 
 enum cr_op { CR_WRITE, CR_READ, CR_CLTS, CR_LMSW };
@@ -151,7 +149,11 @@ struct exit_task {
 	uint32_t error;
 };
 
+#define ADDRESS_SPACE_UNKNOWN UINT64_MAX
+
 struct vm_exit {
+	/* CR3, when the guest is in 64-bit mode and its instruction is likely to be fetched by us. */
+	uint64_t address_space;
 	uint8_t kind;	     /* enum vm_exit_kind */
 	uint8_t insn_len;    /* 0: the hardware does not tell */
 	uint8_t bytes_n;     /* how many instruction bytes the hardware gave */

@@ -4,8 +4,6 @@
 #include "arch/x86_64/virt/svm/svm.h"
 #include "lib/log.h"
 
-enum { ATTR_PACKED_L = 1 << 9, ATTR_PACKED_DB = 1 << 10 };
-
 /* Bits of CR4 that no CPU defines yet, and those of EFER. */
 #define CR4_UNDEFINED                                                                              \
 	(~(CR4_CET | CR4_PKS | (CR4_PKE * 2 - 1)) | 1ull << 15 | 1ull << 19 | CR4_VMXE | CR4_SMXE)

@@ -35,6 +35,7 @@ static const uint8_t event_types[] = {
 static void translate_pio(struct vm_exit *x, uint64_t info, uint64_t next_rip, uint64_t rip)
 {
 	x->kind = EXIT_PIO;
+	x->address_space = ADDRESS_SPACE_UNKNOWN; /* only string forms are fetched */
 	x->insn_len = (uint8_t)(next_rip - rip);
 	x->pio.port = (uint16_t)(info >> IOIO_PORT_SHIFT);
 	x->pio.size = (uint8_t)((info & IOIO_SIZE_MASK) >> IOIO_SIZE_SHIFT);
@@ -47,10 +48,7 @@ static void translate_npf(struct vm_exit *x, const struct vmcb_control *c)
 {
 	x->kind = EXIT_MEM;
 	x->mem.gpa = gpa(c->exit_info_2);
-	x->mem.gva_valid = false;
-	x->mem.write = c->exit_info_1 & PF_W;
-	x->mem.fetch = c->exit_info_1 & PF_I;
-	x->mem.read = !x->mem.write && !x->mem.fetch;
+	x->mem.error = (uint32_t)c->exit_info_1;
 	x->mem.walk = c->exit_info_1 & NPF_GUEST_TABLE;
 	x->bytes_n = c->bytes_n <= sizeof(x->bytes) ? c->bytes_n : 0;
 	if (x->bytes_n)
@@ -164,6 +162,14 @@ static void keep_delivering(struct vm_exit *x, uint64_t info)
 	};
 }
 
+/* For fetch.c: without a next RIP nearly every exit needs its instruction. */
+static always_inline void note_address_space(struct vm_exit *x, const struct vmcb_save *s)
+{
+	bool is_64bit = (s->efer & EFER_LMA) && (s->cs.attr & ATTR_PACKED_L);
+
+	x->address_space = is_64bit ? s->cr3 : ADDRESS_SPACE_UNKNOWN;
+}
+
 static void translate(struct virt_vcpu *v, const struct vmcb *b)
 {
 	const struct vmcb_control *c = &b->control;
@@ -175,12 +181,16 @@ static void translate(struct virt_vcpu *v, const struct vmcb *b)
 	x->delivering.type = EVENT_NONE;
 	if (unlikely(c->exit_int_info & EVENT_VALID))
 		keep_delivering(x, c->exit_int_info);
+	if (c->exit_code == VMEXIT_IOIO) {
+		translate_pio(x, c->exit_info_1, c->exit_info_2, b->save.rip);
+		return;
+	}
+	note_address_space(x, &b->save);
 	switch (c->exit_code) {
 	case VMEXIT_CPUID: x->kind = EXIT_CPUID; break;
 	case VMEXIT_INTR: x->kind = EXIT_HOST_IRQ; break;
 	case VMEXIT_HLT: x->kind = EXIT_HLT; break;
 	case VMEXIT_MSR: x->kind = c->exit_info_1 ? EXIT_WRMSR : EXIT_RDMSR; break;
-	case VMEXIT_IOIO: translate_pio(x, c->exit_info_1, c->exit_info_2, b->save.rip); break;
 	case VMEXIT_NPF: translate_npf(x, c); break;
 	default: translate_rare(v, c); break;
 	}

@@ -169,6 +169,9 @@ enum ioio {
 #define TASK_INFO_JMP   (1ull << 38)
 #define TASK_INFO_ERROR (1ull << 44)
 
+/* Bits of a segment's attributes, as the VMCB packs them. */
+enum { ATTR_PACKED_L = 1 << 9, ATTR_PACKED_DB = 1 << 10 };
+
 struct vmcb_segment {
 	uint16_t selector, attr;
 	uint32_t limit;

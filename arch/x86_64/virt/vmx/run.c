@@ -6,6 +6,7 @@
 #include "arch/x86_64/virt/vmx/vmx.h"
 
 #include "arch/x86_64/cr.h"
+#include "arch/x86_64/trap.h"
 
 static uint64_t qualification(void)
 {
@@ -114,22 +115,27 @@ static void exit_io(struct virt_vcpu *v)
 	};
 }
 
+/* For fetch.c: the hardware gives no bytes of an instruction that touched a device. */
+static void address_space_note(struct vm_exit *x)
+{
+	bool is_64bit = (vmcs_read(VMCS_GUEST_EFER) & EFER_LMA) &&
+			(vmcs_read(VMCS_GUEST_CS_RIGHTS) & SEG_L);
+
+	x->address_space = is_64bit ? vmcs_read(VMCS_GUEST_CR3) : ADDRESS_SPACE_UNKNOWN;
+}
+
 static void exit_ept(struct virt_vcpu *v)
 {
 	uint64_t q = qualification();
-	bool linear = q & QUAL_EPT_LINEAR_VALID;
 
 	if (q & QUAL_NMI_UNBLOCKED)
 		nmi_block_again(v);
 	v->exit.insn_len = 0;
+	address_space_note(&v->exit);
 	v->exit.mem = (struct exit_mem){
 		.gpa = gpa(vmcs_read(VMCS_GUEST_PHYSICAL_ADDRESS)),
-		.gva = gva(linear ? vmcs_read(VMCS_GUEST_LINEAR_ADDRESS) : 0),
-		.gva_valid = linear,
-		.read = q & QUAL_EPT_READ,
-		.write = q & QUAL_EPT_WRITE,
-		.fetch = q & QUAL_EPT_FETCH,
-		.walk = linear && !(q & QUAL_EPT_NOT_WALK),
+		.error = (q & QUAL_EPT_WRITE ? PF_W : 0) | (q & QUAL_EPT_FETCH ? PF_I : 0),
+		.walk = (q & QUAL_EPT_LINEAR_VALID) && !(q & QUAL_EPT_NOT_WALK),
 	};
 }
 
@@ -141,11 +147,10 @@ static void exit_apic_access(struct virt_vcpu *v)
 	unsigned type = q >> QUAL_APIC_TYPE_SHIFT & QUAL_APIC_TYPE_MASK;
 
 	v->exit.insn_len = 0;
+	address_space_note(&v->exit);
 	v->exit.mem = (struct exit_mem){
 		.gpa = gpa(vmx_vcpu(v)->apic_page | (q & QUAL_APIC_OFFSET)),
-		.read = type == APIC_ACCESS_READ,
-		.write = type == APIC_ACCESS_WRITE,
-		.fetch = type == APIC_ACCESS_FETCH,
+		.error = type == APIC_ACCESS_WRITE ? PF_W : type == APIC_ACCESS_FETCH ? PF_I : 0,
 	};
 }
 
@@ -328,6 +333,7 @@ void vmx_run(struct virt_vcpu *v)
 	x = vmx_vcpu(v);
 	v->exits++;
 	v->exit.delivering.type = EVENT_NONE;
+	v->exit.address_space = ADDRESS_SPACE_UNKNOWN;
 	v->rip = vmcs_read(VMCS_GUEST_RIP);
 	v->gpr[RSP] = x->rsp = vmcs_read(VMCS_GUEST_RSP);
 	v->rflags = x->rflags = vmcs_read(VMCS_GUEST_RFLAGS);
@@ -339,4 +345,11 @@ void vmx_run(struct virt_vcpu *v)
 	}
 	x->launched = true;
 	exit_translate(v);
+	/*
+	 * With the guest's IF clear, Bochs 2.7 would not let the host's interrupts out at the next
+	 * entry; the guest may poll with exits only. Elsewhere this spares the exit that they
+	 * cause.
+	 */
+	if (!(v->rflags & RFLAGS_IF))
+		irq_window();
 }

@@ -23,9 +23,6 @@ _Static_assert(sizeof(struct vmx_vcpu) <= PAGE_SIZE, "it is allocated as a page"
 /* Bits of CR0 that a guest does not change without an exit. NE must be on; caching is Plinth's. */
 static const uint64_t cr0_owned = CR0_PE | CR0_NE | CR0_NW | CR0_CD | CR0_PG;
 
-/* In units of 2^n TSC ticks, n from IA32_VMX_MISC. The timer's one purpose: run.c. */
-enum { PREEMPTION_TICKS = 1 << 18 };
-
 enum { VPIDS = 1024, APIC_TPR = 0x80, PDPTES = 4 };
 
 #define CR3_PDPT_ADDR  0xffffffe0ull
@@ -100,7 +97,7 @@ static void controls_write(struct virt_vcpu *v)
 	vmcs_write(VMCS_CR4_MASK, ~c->cr4_pass);
 	vmcs_write(VMCS_LINK, NO_VMCS);
 	if (c->pin & PIN_PREEMPTION_TIMER)
-		vmcs_write(VMCS_PREEMPTION_TIMER, PREEMPTION_TICKS);
+		vmcs_write(VMCS_PREEMPTION_TIMER, c->preemption_ticks);
 	vmx_todo(x, 0);
 }
 

@@ -173,6 +173,9 @@ struct vmcs_region {
 #define BASIC_TRUE_CONTROLS (1ull << 55)
 enum { MEMORY_TYPE_UC = 0, MEMORY_TYPE_WB = 6 };
 
+/* IA32_VMX_MISC */
+#define MISC_TIMER_SHIFT 0x1full /* the preemption timer's tick is 2^n of the TSC's */
+
 /* Pin-based controls */
 #define PIN_EXTERNAL_INTERRUPT (1u << 0)
 #define PIN_NMI		       (1u << 3)

@@ -13,11 +13,18 @@
 #include "arch/x86_64/fixup.h"
 #include "arch/x86_64/msr.h"
 #include "arch/x86_64/ptab.h"
+#include "arch/x86_64/tsc.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/panic.h"
 
 struct vmx_caps vmx_caps;
+
+/*
+ * A guest that never exits does so as often as this. Interrupts alone would do; but Bochs 2.7 holds
+ * them back from a guest that was entered with RFLAGS.IF clear.
+ */
+enum { PREEMPTION_HZ = 1000 };
 
 /* By CPU: the VMXON region, and the vCPU whose VMCS is current. Only that CPU looks at them. */
 static void *vmxon_regions[CPUS_MAX];
@@ -220,6 +227,8 @@ static int vmx_probe(void)
 	c->cr4_fixed1 = rdmsr(MSR_VMX_CR4_FIXED1);
 	c->cr4_pass = cr4_harmless & c->cr4_fixed1;
 	c->tsc_aux = c->proc2 & PROC2_RDTSCP;
+	c->preemption_ticks =
+		tsc_host.hz / PREEMPTION_HZ >> (rdmsr(MSR_VMX_MISC) & MISC_TIMER_SHIFT);
 	log_info("vmx: VT-x with EPT (pages of %s, A/D bits %s), VPID, unrestricted guest, "
 		 "preemption "
 		 "timer %s",

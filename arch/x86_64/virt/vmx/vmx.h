@@ -13,8 +13,9 @@ struct vmx_caps {
 	uint32_t proc2_apic; /* what is on as well while the APIC's registers are in memory; or 0 */
 	uint64_t ept_vpid;   /* IA32_VMX_EPT_VPID_CAP */
 	uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
-	uint64_t cr4_pass; /* the bits of CR4 that a guest changes without an exit */
-	bool tsc_aux;	   /* the CPU has IA32_TSC_AUX */
+	uint64_t cr4_pass;	   /* the bits of CR4 that a guest changes without an exit */
+	bool tsc_aux;		   /* the CPU has IA32_TSC_AUX */
+	uint32_t preemption_ticks; /* of the VMX-preemption timer */
 };
 
 extern struct vmx_caps vmx_caps;
