@@ -132,40 +132,23 @@ void bus_unregister(struct bus *bus, uint64_t base)
 	bus->hit = 0;
 }
 
-/* The bytes of an access of 1, 2, 4 and 8. A table, since every exit to a device comes by here. */
-static const uint64_t size_mask[] = {
+const uint64_t bus_size_mask[] = {
 	[1] = UINT8_MAX, [2] = UINT16_MAX, [4] = UINT32_MAX, [8] = UINT64_MAX
 };
 
-/* One access that lies within r. */
-static always_inline bool range_access(struct vm *vm, struct bus *bus, struct bus_range *r,
-				       struct bus_access *a)
-{
-	if (!r->access) {
-		bus->unclaimed_reads += !a->write;
-		bus->unclaimed_writes += a->write;
-		return false;
-	}
-	r->accesses++;
-	r->access(vm, r->dev, a);
-	return true;
-}
-
 /* Byte by byte, each to whom it belongs. */
-static __attribute__((noinline)) bool split_access(struct vm *vm, struct bus *bus, uint64_t addr,
-						   struct bus_access *a)
+static bool split_access(struct vm *vm, struct bus *bus, uint64_t addr, struct bus_access *a)
 {
 	uint64_t value = a->write ? a->value : 0;
 	bool claimed = false;
 
-	bus_start(bus);
 	for (unsigned i = 0; i < a->size; i++) {
 		struct bus_range *r = &bus->ranges[range_find(bus, addr + i)];
 		struct bus_access byte = { .offset = addr + i - r->base, .size = 1 };
 
 		byte.write = a->write;
 		byte.value = a->write ? (value >> (8 * i)) & 0xff : 0xff;
-		claimed |= range_access(vm, bus, r, &byte);
+		claimed |= bus_range_access(vm, bus, r, &byte);
 		if (!a->write)
 			value |= (byte.value & 0xff) << (8 * i);
 	}
@@ -173,31 +156,15 @@ static __attribute__((noinline)) bool split_access(struct vm *vm, struct bus *bu
 	return claimed;
 }
 
-static __attribute__((noinline)) struct bus_range *range_look_up(struct bus *bus, uint64_t addr)
+bool bus_access_other(struct vm *vm, struct bus *bus, uint64_t addr, struct bus_access *a)
 {
+	struct bus_range *r;
+
 	bus_start(bus);
-	bus->hit = range_find(bus, addr);
-	return &bus->ranges[bus->hit];
-}
-
-bool bus_access(struct vm *vm, struct bus *bus, uint64_t addr, struct bus_access *a)
-{
-	struct bus_range *r = &bus->ranges[bus->hit];
-	uint64_t offset = addr - r->base;
-	uint64_t mask = size_mask[a->size];
-
-	/* On a bus that nothing was ever registered on, ranges[0] is all zero: it holds address 0.
-	 */
-	if (unlikely(offset > r->last)) {
-		r = range_look_up(bus, addr);
-		offset = addr - r->base;
-	}
-	if (unlikely(r->last - offset < a->size - 1u))
+	bus->hit = range_find(bus, addr) * sizeof(bus->ranges[0]);
+	r = bus_range_hit(bus);
+	a->offset = addr - r->base;
+	if (r->last - a->offset < a->size - 1u)
 		return split_access(vm, bus, addr, a);
-	a->offset = offset;
-	a->value = a->write ? a->value & mask : mask;
-	if (!range_access(vm, bus, r, a))
-		return false;
-	a->value &= mask;
-	return true;
+	return bus_range_access(vm, bus, r, a);
 }

@@ -3,6 +3,7 @@
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/fixup.h"
 #include "vmm/exit.h"
+#include "vmm/irqchip.h"
 #include "vmm/vm.h"
 
 #define CR0_DEFINED                                                                                \
@@ -66,7 +67,8 @@ static bool set_cr(struct vcpu *v, unsigned cr, uint64_t value)
 			return false;
 		vlapic_set_tpr(v, (uint8_t)value);
 		virt->set(&v->hw, VREG_TPR, value);
-		v->irq_wanted = v->attention = true;
+		v->irq_wanted = irqchip_pending(v) || vlapic_tpr_threshold(v);
+		v->attention = true; /* the window may be another one now, or none */
 		return true;
 	default: return false;
 	}

@@ -39,21 +39,22 @@ static always_inline uint32_t source(const struct vcpu *v, const struct insn *in
  */
 static bool move(struct vcpu *v, const struct insn *in, gpa_t at)
 {
-	struct bus_access a = { .size = 4, .write = in->dst.kind == OPERAND_MEM, .value = ~0ul };
+	struct bus_access *a = &v->access;
 	uint64_t offset = at.raw - v->lapic.mmio_page;
 
-	if (a.write)
-		a.value = source(v, in);
+	a->size = 4;
+	a->write = in->dst.kind == OPERAND_MEM;
+	a->value = a->write ? source(v, in) : ~0ul;
 	if (offset < PAGE_SIZE) {
-		a.offset = offset;
-		vcpu_lapic_access(v, &a);
+		a->offset = offset;
+		vcpu_lapic_access(v, a);
 	} else if (gmem_ptr(&v->vm->mem, at, 4, false)) {
 		return false;
 	} else {
-		exit_bus_access(v, at, &a);
+		exit_bus_access(v, at, a);
 	}
-	if (!a.write)
-		v->hw.gpr[in->dst.reg] = (uint32_t)a.value;
+	if (!a->write)
+		v->hw.gpr[in->dst.reg] = (uint32_t)a->value;
 	exit_skip(v);
 	return true;
 }

@@ -35,6 +35,7 @@ struct vcpu {
 	bool attention;		 /* (v) something is to be looked at before the next entry */
 	bool nmi_pending;	 /* (v) */
 	bool irq_wanted;	 /* (v) an interrupt may be pending: not judged, or not deliverable, yet */
+	struct bus_access access; /* (v) the one that this exit makes */
 	struct vm_event pending; /* an exception or re-injection to be delivered at the next entry */
 	uint64_t counts[EXIT_KINDS];
 	struct vmsr msr;

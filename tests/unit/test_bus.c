@@ -94,8 +94,8 @@ static void empty_bus(void **state)
 	assert_int_equal(get(0x80, 1, false), 0xff);
 	assert_int_equal(get(UINT64_MAX, 1, false), 0xff);
 	put(0x80, 1, 7, false);
-	assert_int_equal(bus.unclaimed_reads, 3);
-	assert_int_equal(bus.unclaimed_writes, 1);
+	assert_int_equal(bus.unclaimed[0], 3);
+	assert_int_equal(bus.unclaimed[1], 1);
 	bus_unregister(&bus, 0x80);
 	check_partition();
 }
@@ -120,7 +120,7 @@ static void access_reaches_its_device(void **state)
 	assert_true(low.last.write);
 	assert_int_equal(low.calls, 1);
 	assert_int_equal(high.calls, 1);
-	assert_int_equal(bus.unclaimed_reads + bus.unclaimed_writes, 0);
+	assert_int_equal(bus.unclaimed[0] + bus.unclaimed[1], 0);
 }
 
 static void sizes_are_cut(void **state)
@@ -176,12 +176,12 @@ static void straddling_access_is_split(void **state)
 	assert_int_equal(low.last.offset, 1);
 	assert_int_equal(low.last.size, 1);
 	assert_int_equal(high.calls, 1);
-	assert_int_equal(bus.unclaimed_reads, 1);
+	assert_int_equal(bus.unclaimed[0], 1);
 
 	put(0x101, 4, 0x44332211, true);
 	assert_int_equal(low.last.value, 0x11);
 	assert_int_equal(high.last.value, 0x22);
-	assert_int_equal(bus.unclaimed_writes, 2);
+	assert_int_equal(bus.unclaimed[1], 2);
 	/* From a gap into a device. */
 	assert_int_equal(get(0xfe, 4, true), 0x8888ffff);
 }

@@ -45,7 +45,7 @@ static void test_not_asked_for(void **state)
 	fake_outb(f, 0xf4, 1);
 	assert_int_equal(f->console_count[0], 0);
 	assert_int_equal(f->ends, 0);
-	assert_int_equal(f->vm.pio.unclaimed_writes, 2);
+	assert_int_equal(f->vm.pio.unclaimed[1], 2);
 	vdebug_class.fini(&f->vm);
 	fake_vm_free(f);
 }
