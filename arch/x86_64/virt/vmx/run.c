@@ -150,7 +150,9 @@ static void exit_apic_access(struct virt_vcpu *v)
 	address_space_note(&v->exit);
 	v->exit.mem = (struct exit_mem){
 		.gpa = gpa(vmx_vcpu(v)->apic_page | (q & QUAL_APIC_OFFSET)),
-		.error = type == APIC_ACCESS_WRITE ? PF_W : type == APIC_ACCESS_FETCH ? PF_I : 0,
+		.error = type == APIC_ACCESS_WRITE   ? PF_W
+			 : type == APIC_ACCESS_FETCH ? PF_I
+						     : 0,
 	};
 }
 
@@ -313,10 +315,13 @@ static always_inline void exit_translate(struct virt_vcpu *v)
 {
 	uint32_t vectoring = vmcs_read(VMCS_IDT_VECTORING_INFO);
 	uint32_t number = vmcs_read(VMCS_EXIT_REASON);
-	const struct reason *r = &reasons[number < REASONS ? number : REASON_BAD_GUEST_STATE];
+	const struct reason *r = &reasons[number];
 
 	if (unlikely(vectoring & INTR_VALID))
 		vmx_delivering(&v->exit.delivering, vectoring);
+	/* The upper half is set when the entry failed. */
+	if (unlikely(number >= REASONS))
+		r = &reasons[REASON_BAD_GUEST_STATE];
 	v->exit.kind = r->kind;
 	v->exit.insn_len = vmcs_read(VMCS_EXIT_INSN_LENGTH);
 	if (r->more)
@@ -334,7 +339,7 @@ void vmx_run(struct virt_vcpu *v)
 	v->exits++;
 	v->exit.delivering.type = EVENT_NONE;
 	v->exit.address_space = ADDRESS_SPACE_UNKNOWN;
-	v->rip = vmcs_read(VMCS_GUEST_RIP);
+	vmcs_read_to(VMCS_GUEST_RIP, &v->rip);
 	v->gpr[RSP] = x->rsp = vmcs_read(VMCS_GUEST_RSP);
 	v->rflags = x->rflags = vmcs_read(VMCS_GUEST_RFLAGS);
 	v->exit.shadow = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & (BLOCKING_STI | BLOCKING_MOV_SS);

@@ -395,6 +395,12 @@ static always_inline uint64_t vmcs_read(enum vmcs_field field)
 	return value;
 }
 
+/* Without a register between. */
+static always_inline void vmcs_read_to(enum vmcs_field field, uint64_t *to)
+{
+	__asm__ volatile("vmread %1, %0" : "=m"(*to) : "r"((uint64_t)field) : "cc");
+}
+
 static always_inline void vmcs_write(enum vmcs_field field, uint64_t value)
 {
 	__asm__ volatile("vmwrite %0, %1" : : "rm"(value), "r"((uint64_t)field) : "cc");
