@@ -181,6 +181,28 @@ static void test_faults(void)
 	check_eq("  its error code", PF_W | PF_P, trap_last.frame.error);
 }
 
+/* The read half of a read-modify-write is allowed there, the write half is not. */
+static void add_readonly(uint64_t at)
+{
+	asm volatile("lock addl $1, (%0)" ::"r"(at) : "memory", "cc");
+}
+
+static void test_readonly_rmw(void)
+{
+	uint64_t va = PAGING_FREE_VA + 0x500000;
+
+	page_map(va, LAPIC_BASE, PTE_P | PTE_PCD);
+	mmio_write32(TARGET, 7);
+	check_eq("a read-modify-write of a register by a read-only page", VEC_PF,
+		 trap_run(add_readonly, va + LAPIC_TIMER_INIT));
+	check_eq("  its error code", PF_W | PF_P, trap_last.frame.error);
+	check_eq("  the register", 7, mmio_read32(TARGET));
+	mmio_write32(TARGET, 0);
+	page_map(va, HOLE, PTE_P | PTE_PCD);
+	check_eq("the same where nothing answers", VEC_PF, trap_run(add_readonly, va));
+	check_eq("  its error code", PF_W | PF_P, trap_last.frame.error);
+}
+
 /* One instruction over two pages that are no neighbours in memory, split at each byte. */
 static void test_page_crossing_fetch(void)
 {
@@ -251,6 +273,7 @@ void guest_main(void)
 	test_forms_hole();
 	test_movs();
 	test_faults();
+	test_readonly_rmw();
 	test_page_crossing_fetch();
 	test_rip_relative();
 	test_addressing();
