@@ -34,6 +34,8 @@ static void debug_note(struct virt_vcpu *v, uint64_t conditions)
 
 	vmx_set(v, VREG_DR6, dr6 | (conditions & (DR6_BREAKPOINTS | DR6_BD | DR6_BS)));
 	vmcs_write(VMCS_GUEST_DR7, vmcs_read(VMCS_GUEST_DR7) & ~DR7_GD);
+	/* A step over STI leaves its shadow, and no step pending any more. */
+	vmx_todo(vmx_vcpu(v), TODO_PENDING_DEBUG);
 }
 
 /* NMIs and machine checks are the host's own: its handlers run as if they had come outside. */
