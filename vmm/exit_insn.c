@@ -41,8 +41,12 @@ static int translate(struct context *c, gva_t addr, bool write, gpa_t *out)
 	const struct exit_mem *m = &c->v->hw.exit.mem;
 	struct gwalk_fault fault;
 
-	/* The hardware has walked for us: the page is known, if the offsets agree. */
-	if (c->have_gpa && (addr.raw & PAGE_MASK) == (m->gpa.raw & PAGE_MASK)) {
+	/*
+	 * The hardware has walked for us: the page is known, if the offsets agree. But a write that
+	 * exited as a read (a CPU may begin a read-modify-write so) has not been checked as a write.
+	 */
+	if (c->have_gpa && (addr.raw & PAGE_MASK) == (m->gpa.raw & PAGE_MASK) &&
+	    (!write || (m->error & PF_W))) {
 		*out = m->gpa;
 		return 0;
 	}

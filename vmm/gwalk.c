@@ -138,9 +138,10 @@ static uint64_t reserved_bits(const struct walk *w, bool leaf)
 {
 	uint64_t above = BIT(52) - BIT(MIN(w->mode->maxphyaddr, 52));
 
+	/* A is reserved there as well; but QEMU's own walk sets it, and would trip over ours. */
 	if (w->pae_root)
 		return above | (BIT(63) - BIT(52)) | ENTRY_NX | ENTRY_RW | ENTRY_US |
-		       (BIT(9) - ENTRY_A);
+		       (BIT(9) - ENTRY_D);
 	if (!(w->mode->efer & EFER_LMA))
 		above |= BIT(63) - BIT(52);
 	if (!(w->mode->efer & EFER_NXE))
