@@ -6,6 +6,7 @@
 #include "core/pmem.h"
 #include "arch/x86_64/layout.h"
 #include "core/buddy.h"
+#include "core/ramlist.h"
 #include "lib/lock.h"
 #include "lib/log.h"
 #include "lib/panic.h"
@@ -48,138 +49,63 @@ static uint64_t page_number(const void *memory)
 	return hpa_of(memory).raw / PAGE_SIZE;
 }
 
-/* The i-th region that must not be handed out; size 0 past the last. */
-static struct boot_region taken(const struct boot_info *info, unsigned i)
+/* What lies in RAM already, and must not be handed out. */
+enum { TAKEN_FIXED = 4 };
+
+struct taken {
+	struct boot_region regions[TAKEN_FIXED + BOOT_MODULES];
+	unsigned count;
+};
+
+static void gather_taken(const struct boot_info *info, struct taken *t)
 {
-	if (i == 0)
-		return (struct boot_region){ .base = 0, .size = MIB };
-	if (i == 1)
-		return (struct boot_region){ .base = (uint64_t)image_load,
-					     .size = image_load_end - image_load };
-	if (i == 2)
-		return pmem.state;
-	if (i == 3)
-		return info->keep;
-	if (i - 4 < info->module_count)
-		return (struct boot_region){ .base = info->modules[i - 4].start.raw,
-					     .size = info->modules[i - 4].size };
-	return (struct boot_region){ 0 };
+	const struct boot_region first_mib = { .base = 0, .size = MIB };
+	const struct boot_region image = { .base = (uint64_t)image_load,
+					   .size = image_load_end - image_load };
+
+	t->regions[0] = first_mib;
+	t->regions[1] = image;
+	t->regions[2] = pmem.state;
+	t->regions[3] = info->keep;
+	t->count = TAKEN_FIXED;
+	for (unsigned i = 0; i < info->module_count; i++)
+		t->regions[t->count++] = (struct boot_region){ .base = info->modules[i].start.raw,
+							       .size = info->modules[i].size };
 }
 
-static unsigned taken_count(const struct boot_info *info)
+/* RAM in [0, end) that nothing has taken. */
+static struct ramlist free_ram(const struct boot_info *info, struct taken *t, uint64_t end)
 {
-	return 4 + info->module_count;
+	gather_taken(info, t);
+	return (struct ramlist){ .regions = info->regions,
+				 .region_count = info->region_count,
+				 .taken = t->regions,
+				 .taken_count = t->count,
+				 .end = end };
 }
 
-/* The first byte at or after at, below end, that nothing has taken; *stop: where the next taken one begins. */
-static uint64_t free_from(const struct boot_info *info, uint64_t at, uint64_t end, uint64_t *stop)
+static void add_ram(const struct boot_info *info, uint64_t from, uint64_t end)
 {
-	bool moved = true;
+	struct taken t;
+	struct ramlist l = free_ram(info, &t, end);
+	struct boot_region run;
 
-	while (moved) {
-		moved = false;
-		*stop = end;
-		for (unsigned i = 0; i < taken_count(info); i++) {
-			struct boot_region t = taken(info, i);
-			uint64_t begin = ALIGN_DOWN(t.base, PAGE_SIZE);
-			uint64_t behind = ALIGN_UP(t.base + t.size, PAGE_SIZE);
-
-			if (t.size && begin <= at && at < behind) {
-				at = behind;
-				moved = true;
-			} else if (t.size && begin > at) {
-				*stop = MIN(*stop, begin);
-			}
-		}
-	}
-	return at;
-}
-
-/* Other regions may overlap RAM in a bad map: what is not RAM to one entry is not RAM. */
-static bool is_ram(const struct boot_info *info, uint64_t page)
-{
-	for (unsigned i = 0; i < info->region_count; i++) {
-		const struct boot_region *r = &info->regions[i];
-
-		if (r->type != REGION_RAM && page + PAGE_SIZE > r->base &&
-		    page < r->base + r->size)
-			return false;
-	}
-	return true;
-}
-
-static void add_run(const struct boot_info *info, uint64_t at, uint64_t end)
-{
-	while (at < end) {
-		uint64_t run = at;
-
-		while (run < end && is_ram(info, run))
-			run += PAGE_SIZE;
-		if (run > at)
-			buddy_add(&pmem.buddy, at / PAGE_SIZE, (run - at) / PAGE_SIZE);
-		at = run + PAGE_SIZE;
-	}
-}
-
-/* Whether some region that is not RAM cuts into [at, end): then pages are looked at one by one. */
-static bool is_mixed(const struct boot_info *info, uint64_t at, uint64_t end)
-{
-	for (unsigned i = 0; i < info->region_count; i++) {
-		const struct boot_region *r = &info->regions[i];
-
-		if (r->type != REGION_RAM && r->base < end && r->base + r->size > at)
-			return true;
-	}
-	return false;
-}
-
-/* Frees RAM between low and high. */
-static void add_ram(const struct boot_info *info, uint64_t low, uint64_t high)
-{
-	for (unsigned i = 0; i < info->region_count; i++) {
-		const struct boot_region *r = &info->regions[i];
-		uint64_t at = MAX(ALIGN_UP(r->base, PAGE_SIZE), low);
-		uint64_t end = MIN(ALIGN_DOWN(r->base + r->size, PAGE_SIZE), high), stop;
-
-		if (r->type != REGION_RAM)
-			continue;
-		for (at = free_from(info, at, end, &stop); at < end;
-		     at = free_from(info, stop, end, &stop)) {
-			if (is_mixed(info, at, stop))
-				add_run(info, at, stop);
-			else
-				buddy_add(&pmem.buddy, at / PAGE_SIZE, (stop - at) / PAGE_SIZE);
-		}
-	}
-}
-
-static uint64_t ram_end(const struct boot_info *info)
-{
-	uint64_t end = 0;
-
-	for (unsigned i = 0; i < info->region_count; i++)
-		if (info->regions[i].type == REGION_RAM)
-			end = MAX(end, info->regions[i].base + info->regions[i].size);
-	return ALIGN_DOWN(end, PAGE_SIZE);
+	for (; ramlist_next(&l, from, &run); from = run.base + run.size)
+		buddy_add(&pmem.buddy, run.base / PAGE_SIZE, run.size / PAGE_SIZE);
 }
 
 /* The page states need room before there is an allocator: the first gap that is large enough. */
 static void place_state(const struct boot_info *info, uint64_t bytes)
 {
-	for (unsigned i = 0; i < info->region_count; i++) {
-		const struct boot_region *r = &info->regions[i];
-		uint64_t end = MIN(ALIGN_DOWN(r->base + r->size, PAGE_SIZE), 4 * GIB), stop;
-		uint64_t at = ALIGN_UP(r->base, PAGE_SIZE);
+	struct taken t;
+	struct ramlist l = free_ram(info, &t, 4 * GIB);
+	struct boot_region run;
 
-		if (r->type != REGION_RAM)
+	for (uint64_t from = 0; ramlist_next(&l, from, &run); from = run.base + run.size) {
+		if (run.size < bytes)
 			continue;
-		for (at = free_from(info, at, end, &stop); at < end;
-		     at = free_from(info, stop, end, &stop)) {
-			if (stop - at < bytes || is_mixed(info, at, at + bytes))
-				continue;
-			pmem.state = (struct boot_region){ .base = at, .size = bytes };
-			return;
-		}
+		pmem.state = (struct boot_region){ .base = run.base, .size = bytes };
+		return;
 	}
 	panic("pmem: no %lu KiB of free RAM below 4 GiB for the page table of memory itself",
 	      (unsigned long)(bytes / KIB));
@@ -187,11 +113,14 @@ static void place_state(const struct boot_info *info, uint64_t bytes)
 
 void pmem_init(const struct boot_info *info)
 {
-	uint64_t pages = ram_end(info) / PAGE_SIZE;
+	struct ramlist all = { .regions = info->regions,
+			       .region_count = info->region_count,
+			       .end = DIRECT_SIZE };
+	uint64_t pages = ramlist_end(&all) / PAGE_SIZE;
+	struct boot_region run;
 
-	for (unsigned i = 0; i < info->region_count; i++)
-		if (info->regions[i].type == REGION_RAM)
-			pmem.total += info->regions[i].size;
+	for (uint64_t from = 0; ramlist_next(&all, from, &run); from = run.base + run.size)
+		pmem.total += run.size;
 	place_state(info, ALIGN_UP(pages, PAGE_SIZE));
 	buddy_init(&pmem.buddy, hpa_ptr(hpa(pmem.state.base)), pages, page_memory, page_number);
 	add_ram(info, 0, 4 * GIB);
@@ -199,7 +128,7 @@ void pmem_init(const struct boot_info *info)
 
 void pmem_init_high(const struct boot_info *info)
 {
-	add_ram(info, 4 * GIB, UINT64_MAX);
+	add_ram(info, 4 * GIB, DIRECT_SIZE);
 }
 
 void *page_alloc(unsigned order, enum mem_owner owner)

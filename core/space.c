@@ -9,6 +9,7 @@
 #include "arch/x86_64/mmio.h"
 #include "arch/x86_64/ptab.h"
 #include "core/pmem.h"
+#include "core/ramlist.h"
 #include "lib/errno.h"
 #include "lib/lock.h"
 #include "lib/log.h"
@@ -51,20 +52,23 @@ static void map_image(void)
 /* RAM, and what firmware keeps its tables in: read-only, and only small regions (a large one is a device's). */
 static void map_direct(const struct boot_info *info)
 {
+	const struct ramlist ram = { .regions = info->regions,
+				     .region_count = info->region_count,
+				     .end = DIRECT_SIZE };
+	struct boot_region run;
+
+	for (uint64_t from = 0; ramlist_next(&ram, from, &run); from = run.base + run.size)
+		map(hpa_ptr(hpa(run.base)), run.base, run.size, PTAB_R | PTAB_W);
 	for (unsigned i = 0; i < info->region_count; i++) {
 		const struct boot_region *r = &info->regions[i];
 		uint64_t begin = ALIGN_DOWN(r->base, PAGE_SIZE);
 		uint64_t end = ALIGN_UP(r->base + r->size, PAGE_SIZE);
 
-		if (r->type == REGION_RAM) {
-			begin = ALIGN_UP(r->base, PAGE_SIZE);
-			end = ALIGN_DOWN(r->base + r->size, PAGE_SIZE);
-		} else if (r->type == REGION_BAD || r->size > DIRECT_RESERVED_MAX) {
+		if (r->type == REGION_RAM || r->type == REGION_BAD ||
+		    r->size > DIRECT_RESERVED_MAX || end > DIRECT_SIZE)
 			continue;
-		}
 		if (begin < end)
-			map(hpa_ptr(hpa(begin)), begin, end - begin,
-			    r->type == REGION_RAM ? PTAB_R | PTAB_W : PTAB_R);
+			map(hpa_ptr(hpa(begin)), begin, end - begin, PTAB_R);
 	}
 	/* The BIOS's read-only area, where the RSDP is searched for; boot maps often leave it out. */
 	for (uint64_t at = 0; at < MIB; at += PAGE_SIZE)

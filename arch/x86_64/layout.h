@@ -7,6 +7,7 @@
 
 /* All RAM, read-write, never executable. */
 #define DIRECT_BASE 0xffff800000000000
+#define DIRECT_SIZE 0x0000400000000000
 #define DIRECT_PML4 256
 /* Device memory, uncacheable: mmio_map(). */
 #define MMIO_BASE   0xffffc00000000000
