@@ -9,6 +9,7 @@
 #include "core/space.h"
 #include "lib/errno.h"
 #include "lib/log.h"
+#include "lib/string.h"
 #include "vmm/load/e820.h"
 #include "vmm/vm.h"
 
@@ -82,7 +83,7 @@ static uint64_t guest_address(uint64_t offset)
 }
 
 /* Maps [begin, end) of RAM, offsets from its start, into the nested tables. */
-static int map_nested(struct vm *vm, uint64_t begin, uint64_t end)
+static int map_nested(struct vm *vm, uint64_t begin, uint64_t end, unsigned perms)
 {
 	uint64_t at = 0;
 
@@ -95,7 +96,7 @@ static int map_nested(struct vm *vm, uint64_t begin, uint64_t end)
 		if (from < to)
 			err = ptab_map(vm->hw.nested, guest_address(from),
 				       hpa(hpa_of(b->at).raw + (from - at)), to - from,
-				       PTAB_R | PTAB_W | PTAB_X);
+				       perms);
 		if (err)
 			return err;
 		at += size;
@@ -103,29 +104,44 @@ static int map_nested(struct vm *vm, uint64_t begin, uint64_t end)
 	return 0;
 }
 
-static int add_slot(struct vm *vm, uint64_t begin, uint64_t end, const char *name)
+static int add_slot(struct vm *vm, uint64_t begin, uint64_t end, const char *name, unsigned flags)
 {
 	struct gmem_slot slot = { .base = gpa(guest_address(begin)),
 				  .size = end - begin,
 				  .host = vm->memory.base + begin,
+				  .flags = flags,
 				  .name = name };
 	int err;
 
 	if (begin >= end)
 		return 0;
 	err = gmem_add(&vm->mem, &slot);
-	return err ? err : map_nested(vm, begin, end);
+	if (err)
+		return err;
+	return map_nested(vm, begin, end, PTAB_R | PTAB_X | (flags & GMEM_ROM ? 0 : PTAB_W));
+}
+
+/*
+ * Where adapters have their ROMs there is none: all ones, as on a PC. A kernel looks for them, 16,000
+ * reads; so it gets the bytes themselves and not an exit each.
+ */
+static int add_empty_roms(struct vm *vm)
+{
+	memset(vm->memory.base + GUEST_ROMS, UINT8_MAX, GUEST_ACPI - GUEST_ROMS);
+	return add_slot(vm, GUEST_ROMS, GUEST_ACPI, "empty ROMs", GMEM_ROM);
 }
 
 static int add_slots(struct vm *vm)
 {
 	uint64_t size = vm->memory.size;
-	int err = add_slot(vm, 0, GUEST_LOW_END, "low RAM");
+	int err = add_slot(vm, 0, GUEST_LOW_END, "low RAM", 0);
 
 	if (!err)
-		err = add_slot(vm, GUEST_ACPI, MIN(size, GUEST_PCI_HOLE), "RAM");
+		err = add_empty_roms(vm);
 	if (!err)
-		err = add_slot(vm, GUEST_PCI_HOLE, size, "high RAM");
+		err = add_slot(vm, GUEST_ACPI, MIN(size, GUEST_PCI_HOLE), "RAM", 0);
+	if (!err)
+		err = add_slot(vm, GUEST_PCI_HOLE, size, "high RAM", 0);
 	return err;
 }
 

@@ -4,7 +4,8 @@
  *
  *	0x00000000  RAM; the first page is the interrupt table and the BIOS data area
  *	0x0009fc00  EBDA (reserved)
- *	0x000a0000  the hole of the VGA and option ROMs: nothing
+ *	0x000a0000  the hole of the VGA: nothing
+ *	0x000c0000  adapters' ROMs: all ones, no more than a PC without them has
  *	0x000e0000  ACPI tables (reserved), from 0x000f0000 on SMBIOS
  *	0x00100000  RAM up to 3 GiB or the end of memory
  *	0xc0000000  PCI windows, IOAPIC, LAPIC
@@ -18,6 +19,7 @@
 
 #define GUEST_EBDA	   0x9fc00ul
 #define GUEST_LOW_END	   0xa0000ul
+#define GUEST_ROMS	   0xc0000ul
 #define GUEST_ACPI	   0xe0000ul
 #define GUEST_ACPI_END	   0xf0000ul
 #define GUEST_SMBIOS	   0xf0000ul
