@@ -16,7 +16,7 @@ enum { SLICE_NS = 10 * 1000 * 1000 };
 
 static struct {
 	struct lock lock; /* states, ready lists, wake_pending */
-	struct thread *dead; /* its stack may be freed once another thread runs */
+	struct thread *dead[CPUS_MAX]; /* by CPU: its stack may be freed once another thread runs there */
 	struct timer slice[CPUS_MAX];
 } sched;
 
@@ -60,8 +60,11 @@ struct thread *thread_create(const char *name, void (*body)(void *arg), void *ar
 	}
 	str_copy(t->name, name, sizeof(t->name));
 	list_init(&t->link);
-	/* What thread_switch() pops: r15 r14 r13 r12 rbx rbp, then thread_start's address. */
-	sp = (uint64_t *)t->stack_top - 2;
+	/*
+	 * What thread_switch() pops: r15 r14 r13 r12 rbx rbp, then thread_start's address, from the
+	 * last slot: so that the body finds the stack aligned as the ABI has it.
+	 */
+	sp = (uint64_t *)t->stack_top - 1;
 	*sp = (uint64_t)thread_start;
 	*--sp = 0;
 	*--sp = (uint64_t)body;
@@ -74,13 +77,14 @@ struct thread *thread_create(const char *name, void (*body)(void *arg), void *ar
 	return t;
 }
 
-/* Frees a thread that has ended; the caller runs on another stack. */
+/* Frees the thread that has ended on this CPU, if any; the caller runs on another stack. */
 static void bury(void)
 {
-	struct thread *t = __atomic_exchange_n(&sched.dead, NULL, __ATOMIC_ACQ_REL);
+	struct thread **dead = &sched.dead[this_cpu()->id], *t = *dead;
 
 	if (!t)
 		return;
+	*dead = NULL;
 	stack_free(t->stack_top);
 	mem_free(t);
 }
@@ -150,9 +154,11 @@ void thread_exit(void)
 {
 	struct cpu *c = this_cpu();
 
+	/* The one before us is still there if we have never come back from a switch. */
+	bury();
 	lock_take(&sched.lock);
 	c->thread->state = THREAD_DEAD;
-	__atomic_store_n(&sched.dead, c->thread, __ATOMIC_RELEASE);
+	sched.dead[c->id] = c->thread;
 	switch_away(c);
 	panic("sched: a dead thread runs");
 }
