@@ -9,18 +9,17 @@
 #define GPR_RSP (4 * 8)
 #define GPRS_END (16 * 8)
 
-	.text
-	.globl	vmx_enter
-	.type	vmx_enter, @function
 /*
- * RDI is the vCPU, SIL whether it has been launched. Comes back with RDI as it was, EAX 0 after an
- * exit and 1 when the instruction failed, RBP and RSP kept, and nothing else: what the caller needs
- * of the other registers, the compiler has saved once already.
+ * RDI is the vCPU. Comes back with RDI as it was, EAX 0 after an exit and 1 when the instruction
+ * failed, RBP and RSP kept, and nothing else: what the caller needs of the other registers, the
+ * compiler has saved once already.
  */
-vmx_enter:
+	.macro	ENTER name, instruction
+	.globl	\name
+	.type	\name, @function
+\name:
 	pushq	%rbp
 	movq	%rsp, GPR_RSP(%rdi)
-	testb	%sil, %sil	/* neither POP nor LEA changes flags */
 	movq	%rdi, %rsp
 	popq	%rax
 	popq	%rcx
@@ -38,18 +37,24 @@ vmx_enter:
 	popq	%r13
 	popq	%r14
 	popq	%r15
-	jz	1f
-	vmresume
-	jmp	2f
-1:	vmlaunch
-2:	/* Still here: it failed, and the array is as it was but for RSP. */
-	leaq	-GPRS_END(%rsp), %rdi
+	\instruction
+	jmp	failed
+	.size	\name, . - \name
+	.endm
+
+	.text
+	ENTER	vmx_launch, vmlaunch
+	ENTER	vmx_resume, vmresume
+
+	/* Still here: the array is as it was but for RSP. */
+failed:	leaq	-GPRS_END(%rsp), %rdi
 	movq	GPR_RSP(%rdi), %rsp
 	movl	$1, %eax
 	popq	%rbp
 	ret
 
 	.globl	vmx_exit
+	.type	vmx_exit, @function
 vmx_exit:
 	pushq	%r15
 	pushq	%r14
@@ -72,4 +77,4 @@ vmx_exit:
 	xorl	%eax, %eax
 	popq	%rbp
 	ret
-	.size	vmx_enter, . - vmx_enter
+	.size	vmx_exit, . - vmx_exit

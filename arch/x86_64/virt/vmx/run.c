@@ -13,6 +13,15 @@ static uint64_t qualification(void)
 	return vmcs_read(VMCS_EXIT_QUALIFICATION);
 }
 
+/* For the exits that may come while an event is delivered: it has to be delivered again. */
+static void delivering_take(struct virt_vcpu *v)
+{
+	uint32_t info = vmcs_read(VMCS_IDT_VECTORING_INFO);
+
+	if (info & INTR_VALID)
+		vmx_delivering(&v->exit.delivering, info);
+}
+
 /*
  * An IRET that faults has unblocked NMIs already; the guest will execute it again (SDM 3, "NMI
  * Unblocking Due to IRET").
@@ -44,6 +53,7 @@ static void exit_exception(struct virt_vcpu *v)
 	struct exit_exception *e = &v->exit.exception;
 	uint32_t info = vmcs_read(VMCS_EXIT_INTR_INFO);
 
+	delivering_take(v);
 	v->exit.kind = EXIT_HOST_IRQ;
 	v->exit.insn_len = 0;
 	if ((info & INTR_TYPE_MASK) >> INTR_TYPE_SHIFT == INTR_NMI) {
@@ -70,6 +80,7 @@ static void exit_task(struct virt_vcpu *v)
 {
 	uint64_t q = qualification();
 
+	delivering_take(v);
 	v->exit.task = (struct exit_task){
 		.selector = q,
 		.source = q >> QUAL_TASK_SOURCE_SHIFT & 3,
@@ -149,6 +160,7 @@ static void exit_apic_access(struct virt_vcpu *v)
 	unsigned type = q >> QUAL_APIC_TYPE_SHIFT & QUAL_APIC_TYPE_MASK;
 
 	v->exit.insn_len = 0;
+	delivering_take(v);
 	address_space_note(&v->exit);
 	v->exit.mem = (struct exit_mem){
 		.gpa = gpa(vmx_vcpu(v)->apic_page | (q & QUAL_APIC_OFFSET)),
@@ -300,27 +312,33 @@ static always_inline void entry_prepare(struct virt_vcpu *v, struct vmx_vcpu *x)
 		entry_changes(v, x);
 }
 
-/* entry.S tells what it does to the registers. */
-static always_inline bool enter(struct virt_vcpu **v, bool launched)
+/* Not 0: the instruction failed. entry.S tells what it does to the registers. */
+static always_inline uint32_t enter(struct virt_vcpu **v, const char *entry)
 {
-	uint32_t failed, sil = launched;
+	uint32_t failed;
 
-	__asm__ volatile("call vmx_enter"
-			 : "+D"(*v), "+S"(sil), "=a"(failed)
-			 :
-			 : "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
-			   "r15", "cc", "memory");
+	__asm__ volatile("call %P2"
+			 : "+D"(*v), "=a"(failed)
+			 : "i"(entry)
+			 : "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12", "r13",
+			   "r14", "r15", "cc", "memory");
+	return failed;
+}
+
+/* A VMCS that is clear takes VMLAUNCH, and VMRESUME from then on. */
+static __attribute__((noinline)) uint32_t enter_first(struct virt_vcpu *v)
+{
+	uint32_t failed = enter(&v, vmx_launch);
+
+	vmx_vcpu(v)->launched = !failed;
 	return failed;
 }
 
 static always_inline void exit_translate(struct virt_vcpu *v)
 {
-	uint32_t vectoring = vmcs_read(VMCS_IDT_VECTORING_INFO);
 	uint32_t number = vmcs_read(VMCS_EXIT_REASON);
 	const struct reason *r = &reasons[number];
 
-	if (unlikely(vectoring & INTR_VALID))
-		vmx_delivering(&v->exit.delivering, vectoring);
 	/* The upper half is set when the entry failed. */
 	if (unlikely(number >= REASONS))
 		r = &reasons[REASON_BAD_GUEST_STATE];
@@ -333,10 +351,13 @@ static always_inline void exit_translate(struct virt_vcpu *v)
 void vmx_run(struct virt_vcpu *v)
 {
 	struct vmx_vcpu *x = vmx_vcpu(v);
-	bool failed;
+	uint32_t failed;
 
 	entry_prepare(v, x);
-	failed = enter(&v, x->launched);
+	if (unlikely(!x->launched))
+		failed = enter_first(v);
+	else
+		failed = enter(&v, vmx_resume);
 	x = vmx_vcpu(v);
 	v->exits++;
 	v->exit.delivering.type = EVENT_NONE;
@@ -350,7 +371,6 @@ void vmx_run(struct virt_vcpu *v)
 		vmx_fail_instruction(v);
 		return;
 	}
-	x->launched = true;
 	exit_translate(v);
 	/*
 	 * With the guest's IF clear, Bochs 2.7 would not let the host's interrupts out at the next

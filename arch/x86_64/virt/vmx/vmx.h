@@ -130,7 +130,7 @@ bool vmx_check_guest(const struct vmx_state *s, char *text, size_t size);
 void vmx_dump(struct virt_vcpu *v);
 const char *vmx_field_name(enum vmcs_field field);
 
-/* entry.S; run.c calls vmx_enter, which has a calling convention of its own. */
-extern const char vmx_enter[], vmx_exit[];
+/* entry.S; run.c calls the first two, which have a calling convention of their own. */
+extern const char vmx_launch[], vmx_resume[], vmx_exit[];
 
 #endif
