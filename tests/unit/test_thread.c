@@ -268,7 +268,8 @@ static void spin(void *arg)
 	for (unsigned i = 0; i < 30; i++) {
 		step(*(const char *)arg);
 		fake_time_advance(1000000);
-		sched_check();
+		if (cpu.resched)
+			sched_yield();
 	}
 }
 
