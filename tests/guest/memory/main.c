@@ -22,6 +22,7 @@ enum { STEP = 64 << 10 };
 
 #define MIB	   (1ull << 20)
 #define MAPPED_END (3ull << 30) /* from here on the one-to-one map is uncached devices */
+#define HIGH	   (4ull << 30)
 #define HOLE	   0xd0100000ull
 
 extern char image_end[];
@@ -53,6 +54,24 @@ static void touch_region(uint64_t base, uint64_t end)
 		print("  (%lx to %lx)\n", base, end);
 	*(volatile uint64_t *)(end - 8) = pattern(end);
 	check_eq("the last word of RAM", pattern(end), *(volatile uint64_t *)(end - 8));
+}
+
+/* Above 4 GiB, which the one-to-one map does not reach: a word in each 2 MiB, by one page that
+ * moves. */
+static void touch_high(const struct multiboot_region *r, bool write)
+{
+	volatile uint64_t *word = (volatile uint64_t *)PAGING_FREE_VA;
+	uint64_t base = r->base < HIGH ? HIGH : r->base, end = r->base + r->length;
+
+	if (r->type != TYPE_RAM)
+		return;
+	for (uint64_t at = base; at + PAGE_SIZE <= end; at += LARGE_PAGE_SIZE) {
+		page_map(PAGING_FREE_VA, at, PTE_P | PTE_W);
+		if (write)
+			*word = pattern(at);
+		else if (!check_eq("a word above 4 GiB", pattern(at), *word))
+			return;
+	}
 }
 
 static void use_region(const struct multiboot_region *r)
@@ -94,7 +113,12 @@ static void test_map(const struct multiboot_info *info)
 					   regions[k].base >= regions[i].base + regions[i].length);
 	}
 	for (unsigned i = 0; i < n; i++)
+		touch_high(&regions[i], true);
+	for (unsigned i = 0; i < n; i++)
 		use_region(&regions[i]);
+	/* After all else was written: nothing below is the same memory. */
+	for (unsigned i = 0; i < n; i++)
+		touch_high(&regions[i], false);
 	check_range("MiB of RAM", 16, 1 << 20, ram / MIB);
 	if (info->flags & INFO_MEMORY && top < MAPPED_END)
 		check_range("KiB above 1 MiB agree with the map", (top - MIB) / 1024 - 1024,
