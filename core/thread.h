@@ -37,13 +37,6 @@ void thread_block(void);
 void thread_wake(struct thread *t);
 /* Lets other ready threads run. */
 void sched_yield(void);
-/* Yields if the time slice is over. */
-static inline void sched_check(void)
-{
-	if (unlikely(this_cpu()->resched))
-		sched_yield();
-}
-
 /* Turns the caller into c's idle thread and first runner. */
 void sched_init(struct cpu *c);
 _Noreturn void sched_idle(void);

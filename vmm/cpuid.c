@@ -274,6 +274,7 @@ static uint32_t xsave_size(const struct vcpuid *c, uint64_t xcr0)
 
 static void query_features(struct vcpu *v, struct cpuid_regs *out)
 {
+	*out = v->vm->cpuid.basic[CPUID_FEATURES];
 	out->ebx |= v->id << CPUID_1_EBX_APIC_ID_SHIFT | VM_VCPUS << CPUID_1_EBX_COUNT_SHIFT;
 	if (virt->get(&v->hw, VREG_CR4) & CR4_OSXSAVE)
 		out->ecx |= CPUID_1_ECX_OSXSAVE;
@@ -285,71 +286,93 @@ static void query_xsave(struct vcpu *v, uint32_t subleaf, struct cpuid_regs *out
 {
 	const struct vcpuid *c = &v->vm->cpuid;
 
-	*out = subleaf < VCPUID_SUBLEAVES ? c->xsave[subleaf] : (struct cpuid_regs){ 0 };
+	if (subleaf < VCPUID_SUBLEAVES)
+		*out = c->xsave[subleaf];
 	/* XCR0 is the guest's own while it is loaded. */
 	if (c->xcr0_allowed && subleaf <= 1)
 		out->ebx = xsave_size(c, xgetbv(0));
 }
 
-static void query_basic(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+static void query_topology(struct vcpu *v, uint32_t subleaf, struct cpuid_regs *out)
 {
 	const struct vcpuid *c = &v->vm->cpuid;
-	const struct cpuid_regs none = { 0 };
 
-	*out = c->basic[leaf];
+	if (subleaf < ARRAY_SIZE(c->topology))
+		*out = c->topology[subleaf];
+	out->ecx |= (uint8_t)subleaf;
+	out->edx = v->id;
+}
+
+/* The leaves that have subleaves, or parts that move. */
+static const uint32_t moving = BIT(CPUID_FEATURES) | BIT(CPUID_CACHE_PARAMETERS) |
+			       BIT(CPUID_EXTENDED_FEATURES) | BIT(CPUID_TOPOLOGY) |
+			       BIT(CPUID_XSAVE);
+
+static void query_moving(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+{
+	const struct vcpuid *c = &v->vm->cpuid;
+
+	*out = (struct cpuid_regs){ 0 };
 	switch (leaf) {
 	case CPUID_FEATURES: query_features(v, out); break;
 	case CPUID_CACHE_PARAMETERS:
-		*out = subleaf < ARRAY_SIZE(c->cache) ? c->cache[subleaf] : none;
+		if (subleaf < ARRAY_SIZE(c->cache))
+			*out = c->cache[subleaf];
 		break;
 	case CPUID_EXTENDED_FEATURES:
-		*out = subleaf < ARRAY_SIZE(c->features) ? c->features[subleaf] : none;
+		if (subleaf < ARRAY_SIZE(c->features))
+			*out = c->features[subleaf];
 		break;
-	case CPUID_TOPOLOGY:
-		*out = subleaf < ARRAY_SIZE(c->topology) ? c->topology[subleaf] : none;
-		out->ecx |= (uint8_t)subleaf;
-		out->edx = v->id;
-		break;
-	case CPUID_XSAVE: query_xsave(v, subleaf, out); break;
-	default: break;
+	case CPUID_TOPOLOGY: query_topology(v, subleaf, out); break;
+	default: query_xsave(v, subleaf, out); break;
 	}
 }
 
-static void query_extended(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+/* Beyond the end, Intel's answer is that of the highest basic leaf, AMD's is zeros. */
+static const struct cpuid_regs *beyond(const struct vcpuid *c)
+{
+	static const struct cpuid_regs none;
+
+	return c->is_intel ? &c->basic[c->basic_max] : &none;
+}
+
+/* Where the answer stands: in the table, or in *scratch when parts of it move. */
+static always_inline const struct cpuid_regs *
+find(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *scratch)
 {
 	const struct vcpuid *c = &v->vm->cpuid;
+	uint32_t extended = leaf - CPUID_EXT_MAX;
 
-	*out = c->extended[leaf - CPUID_EXT_MAX];
-	if (leaf == CPUID_EXT_CACHE && subleaf < ARRAY_SIZE(c->amd_cache))
-		*out = c->amd_cache[subleaf];
+	if (leaf <= c->basic_max) {
+		if (likely(!(moving >> leaf & 1)))
+			return &c->basic[leaf];
+		query_moving(v, leaf, subleaf, scratch);
+		return scratch;
+	}
+	if (extended <= c->extended_max - CPUID_EXT_MAX) {
+		if (unlikely(leaf == CPUID_EXT_CACHE && subleaf < ARRAY_SIZE(c->amd_cache)))
+			return &c->amd_cache[subleaf];
+		return &c->extended[extended];
+	}
+	if (leaf - CPUID_HYPERVISOR < VCPUID_HYPERVISOR)
+		return &c->hypervisor[leaf - CPUID_HYPERVISOR];
+	return beyond(c);
 }
 
 void cpuid_query(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 {
-	const struct vcpuid *c = &v->vm->cpuid;
-
-	if (leaf <= c->basic_max) {
-		query_basic(v, leaf, subleaf, out);
-	} else if (leaf - CPUID_EXT_MAX <= c->extended_max - CPUID_EXT_MAX) {
-		query_extended(v, leaf, subleaf, out);
-	} else if (leaf - CPUID_HYPERVISOR < VCPUID_HYPERVISOR) {
-		*out = c->hypervisor[leaf - CPUID_HYPERVISOR];
-	} else if (c->is_intel) {
-		/* Intel's answer beyond the end is that of the highest basic leaf. */
-		query_basic(v, c->basic_max, subleaf, out);
-	} else {
-		*out = (struct cpuid_regs){ 0 };
-	}
+	*out = *find(v, leaf, subleaf, out);
 }
 
 void exit_cpuid(struct vcpu *v)
 {
-	struct cpuid_regs r;
+	struct cpuid_regs *scratch = &v->cpuid_scratch;
+	const struct cpuid_regs *r =
+		find(v, (uint32_t)v->hw.gpr[RAX], (uint32_t)v->hw.gpr[RCX], scratch);
 
-	cpuid_query(v, (uint32_t)v->hw.gpr[RAX], (uint32_t)v->hw.gpr[RCX], &r);
-	v->hw.gpr[RAX] = r.eax;
-	v->hw.gpr[RBX] = r.ebx;
-	v->hw.gpr[RCX] = r.ecx;
-	v->hw.gpr[RDX] = r.edx;
+	v->hw.gpr[RAX] = r->eax;
+	v->hw.gpr[RBX] = r->ebx;
+	v->hw.gpr[RCX] = r->ecx;
+	v->hw.gpr[RDX] = r->edx;
 	exit_skip(v);
 }

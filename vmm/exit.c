@@ -7,15 +7,15 @@
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/trap.h"
-#include "core/thread.h"
+#include "arch/x86_64/cpu.h"
 #include "vmm/irqchip.h"
 #include "vmm/vm.h"
 
 static void exit_host_irq(struct vcpu *v)
 {
-	(void)v;
 	irq_window();
-	sched_check();
+	if (unlikely(this_cpu()->resched)) /* its slice is over */
+		vcpu_yield(v);
 }
 
 static void exit_hlt(struct vcpu *v)
@@ -28,7 +28,7 @@ static void exit_hlt(struct vcpu *v)
 static void exit_pause(struct vcpu *v)
 {
 	exit_skip(v);
-	sched_yield();
+	vcpu_yield(v);
 }
 
 /* No hypercall is defined yet: the caller learns so as Xen and KVM say it, by -ENOSYS in RAX. */

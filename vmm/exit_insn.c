@@ -17,7 +17,7 @@ void exit_skip(struct vcpu *v)
 {
 	struct vm_exit *x = &v->hw.exit;
 
-	if (!x->insn_len && !fetch_insn(v))
+	if (!x->insn_len && !fetch_length(v))
 		return;
 	v->hw.rip += x->insn_len;
 	if (unlikely(x->shadow))

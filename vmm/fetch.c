@@ -10,72 +10,92 @@
 enum { MEMO_BYTES = 16 };
 #define PTE_ADDRESS 0x000ffffffffff000ul
 
-static always_inline struct fetch_memo *memo_of(struct vcpu *v)
+static always_inline struct fetch_page *page_memo(struct vcpu *v)
+{
+	return &v->fetch.pages[v->hw.rip / PAGE_SIZE % FETCH_PAGES];
+}
+
+static always_inline struct fetch_decoded *decoded_memo(struct vcpu *v)
 {
 	const uint32_t golden = 0x9e3779b1; /* spreads neighbours: 2^32 over the golden ratio */
 
-	return &v->fetch.memos[(uint32_t)v->hw.rip * golden >> (32 - FETCH_MEMO_BITS)];
+	return &v->fetch.decoded[(uint32_t)v->hw.rip * golden >> (32 - FETCH_INSN_BITS)];
 }
 
 /*
- * Whether the memo is of this RIP in this address space, in 64-bit mode, and nothing that it was
- * made from has changed.
+ * The MEMO_BYTES bytes at RIP, by the memo of their page: NULL when it is of another page or address
+ * space, when an entry that it was made from has changed, or when they cross the page's end.
  */
-static always_inline bool holds(const struct fetch_memo *m, uint64_t rip, uint64_t cr3)
+static always_inline const uint8_t *recall(struct vcpu *v)
 {
-	return m->rip == rip && m->cr3 == cr3 && m->bytes && *m->entry[0] == m->value[0] &&
-	       *m->entry[1] == m->value[1] && *m->entry[2] == m->value[2] &&
-	       *m->entry[3] == m->value[3] && m->bytes[0] == m->low && m->bytes[1] == m->high;
+	const struct fetch_page *m = page_memo(v);
+	uint64_t rip = v->hw.rip, offset = rip & PAGE_MASK;
+
+	if (m->page != rip / PAGE_SIZE || m->cr3 != v->hw.exit.address_space ||
+	    offset > PAGE_SIZE - MEMO_BYTES || *m->entry[0] != m->value[0] ||
+	    *m->entry[1] != m->value[1] || *m->entry[2] != m->value[2] ||
+	    *m->entry[3] != m->value[3])
+		return NULL;
+	return m->host + offset;
 }
 
-/* The entries by which 4-level paging translates addr; false when one is not in memory. */
-static bool note_entries(const struct vcpu *v, struct fetch_memo *m, uint64_t addr)
+/*
+ * The entries by which 4-level paging translates RIP, and what they make of it: UINT64_MAX when one
+ * is not in memory or not present (it has been changed since the CPU used it).
+ */
+static uint64_t note_entries(const struct vcpu *v, struct fetch_page *m)
 {
-	uint64_t table = m->cr3;
+	uint64_t table = m->cr3, rip = v->hw.rip, offset = PAGE_MASK;
 
 	for (unsigned i = 0; i < FETCH_LEVELS; i++) {
 		unsigned shift = 39 - 9 * i;
-		uint64_t at = (table & PTE_ADDRESS) + (addr >> shift & 511) * sizeof(uint64_t);
+		uint64_t at = (table & PTE_ADDRESS) + (rip >> shift & 511) * sizeof(uint64_t);
 		const uint64_t *entry = gmem_ptr(&v->vm->mem, gpa(at), sizeof(*entry), false);
 
-		if (!entry)
-			return false;
-		m->entry[i] = entry;
-		m->value[i] = table = *entry;
-		if (i > 0 && i < FETCH_LEVELS - 1 && (table & PTE_PS)) {
-			for (unsigned j = i + 1; j < FETCH_LEVELS; j++) {
-				m->entry[j] = entry;
-				m->value[j] = table;
-			}
+		if (!entry || !(*entry & PTE_P))
+			return UINT64_MAX;
+		table = *entry;
+		for (unsigned j = i; j < FETCH_LEVELS; j++) {
+			m->entry[j] = entry;
+			m->value[j] = table;
+		}
+		if (i > 0 && (table & PTE_PS)) {
+			offset = BIT(shift) - 1;
 			break;
 		}
 	}
-	return true;
+	return (table & PTE_ADDRESS & ~offset) | (rip & offset);
 }
 
-/* Remembers in, if the mode is the one that pays (64-bit, four levels) and it does not leave its page. */
-static void remember(struct vcpu *v, const struct insn *in, const struct gwalk_mode *walk)
+/*
+ * Remembers where the page of RIP is, and gives the bytes there as recall() does. Only in the mode
+ * that pays: 64-bit, four levels (no guest is let set CR4.LA57).
+ */
+static const uint8_t *learn(struct vcpu *v)
 {
-	struct fetch_memo *m = memo_of(v);
-	struct gwalk_fault fault;
-	gpa_t at;
+	struct fetch_page *m = page_memo(v);
+	uint64_t at;
 
-	m->bytes = NULL;
-	if (v->hw.exit.address_space == ADDRESS_SPACE_UNKNOWN || (walk->cr4 & CR4_LA57) ||
-	    (v->hw.rip & PAGE_MASK) > PAGE_SIZE - MEMO_BYTES)
-		return;
-	if (gwalk(&v->vm->mem, walk, gva(v->hw.rip), WALK_FETCH, &at, &fault))
-		return;
-	m->rip = v->hw.rip;
-	m->cr3 = walk->cr3;
-	m->in = *in;
-	if (!note_entries(v, m, v->hw.rip))
-		return;
-	m->bytes = gmem_ptr(&v->vm->mem, at, MEMO_BYTES, false);
-	if (!m->bytes)
-		return;
-	m->low = m->bytes[0];
-	m->high = m->bytes[1];
+	m->page = 0;
+	if (v->hw.exit.address_space == ADDRESS_SPACE_UNKNOWN)
+		return NULL;
+	m->cr3 = v->hw.exit.address_space;
+	at = note_entries(v, m);
+	if (at == UINT64_MAX)
+		return NULL;
+	m->host = gmem_ptr(&v->vm->mem, gpa(ALIGN_DOWN(at, PAGE_SIZE)), PAGE_SIZE, false);
+	if (!m->host)
+		return NULL;
+	m->page = v->hw.rip / PAGE_SIZE;
+	return recall(v);
+}
+
+static uint64_t load64(const uint8_t *p)
+{
+	uint64_t x;
+
+	__builtin_memcpy(&x, p, sizeof(x));
+	return x;
 }
 
 /* What a fetch needs to know of the guest, gathered when there is no memo. */
@@ -127,7 +147,8 @@ static void explain(struct vcpu *v, int err, const uint8_t *bytes)
 			 bytes[6], bytes[7]);
 }
 
-static __attribute__((noinline)) const struct insn *decode(struct vcpu *v)
+/* Fetches as the CPU would, and decodes. */
+static const struct insn *decode(struct vcpu *v)
 {
 	struct vm_exit *x = &v->hw.exit;
 	struct insn *in = &v->fetch.in;
@@ -150,18 +171,62 @@ static __attribute__((noinline)) const struct insn *decode(struct vcpu *v)
 		explain(v, err == -EAGAIN ? -EINVAL : err, bytes);
 		return NULL;
 	}
-	remember(v, in, &g.walk);
 	x->insn_len = in->len;
 	return in;
 }
 
+/* Decodes 16 bytes of a remembered page, and remembers what they mean. */
+static const struct insn *decode_recalled(struct vcpu *v, const uint8_t *bytes)
+{
+	struct fetch_decoded *m = decoded_memo(v);
+
+	m->low = load64(bytes);
+	m->high = load64(bytes + 8);
+	if (insn_decode(bytes, INSN_MAX, INSN_64, &m->in)) {
+		m->in.len = 0;
+		return decode(v);
+	}
+	v->hw.exit.insn_len = m->in.len;
+	return &m->in;
+}
+
 const struct insn *fetch_insn(struct vcpu *v)
 {
-	const struct fetch_memo *m = memo_of(v);
+	const struct fetch_decoded *m = decoded_memo(v);
+	const uint8_t *bytes = recall(v);
 
-	if (likely(holds(m, v->hw.rip, v->hw.exit.address_space))) {
-		v->hw.exit.insn_len = m->in.len;
-		return &m->in;
+	if (unlikely(!bytes)) {
+		bytes = v->hw.exit.bytes_n ? NULL : learn(v);
+		if (!bytes)
+			return decode(v);
 	}
-	return decode(v);
+	if (unlikely(m->low != load64(bytes) || m->high != load64(bytes + 8) || !m->in.len))
+		return decode_recalled(v, bytes);
+	v->hw.exit.insn_len = m->in.len;
+	return &m->in;
+}
+
+/* What the instruction is that makes these exits, when it has no prefixes. */
+static const struct {
+	uint32_t opcode, mask, len;
+} opcodes[EXIT_KINDS] = {
+	[EXIT_CPUID] = { 0xa20f, 0xffff, 2 },
+	[EXIT_RDMSR] = { 0x320f, 0xffff, 2 },
+	[EXIT_WRMSR] = { 0x300f, 0xffff, 2 },
+	[EXIT_HLT] = { 0xf4, 0xff, 1 },
+	[EXIT_HYPERCALL] = { 0xd9010f, 0xffffff, 3 },
+};
+
+bool fetch_length(struct vcpu *v)
+{
+	uint8_t kind = v->hw.exit.kind;
+	const uint8_t *bytes = recall(v);
+
+	if (unlikely(!bytes))
+		bytes = learn(v);
+	if (unlikely(!bytes || ((uint32_t)load64(bytes) & opcodes[kind].mask) != opcodes[kind].opcode ||
+		     !opcodes[kind].len))
+		return fetch_insn(v);
+	v->hw.exit.insn_len = (uint8_t)opcodes[kind].len;
+	return true;
 }

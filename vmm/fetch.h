@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The instruction at which a guest exited. The last few are remembered, with the page-table entries
- * and the bytes that they were found by; all of these are compared before a memo is used, so that a
- * guest that changes either is never seen wrong. That the guest may execute there the CPU has just
- * shown, so no rights are compared. It costs a fifth of a walk and a decoding.
+ * The instruction at which a guest exited. Two things are remembered: where a page of code is, with
+ * the page-table entries that say so; and what 16 bytes decode to. The entries and the bytes are
+ * compared each time, so that a guest that changes either is never seen wrong. That it may execute
+ * there the CPU has just shown, so no rights are compared. A fifth of a walk and a decoding.
  */
 #ifndef VMM_FETCH_H
 #define VMM_FETCH_H
@@ -13,19 +13,25 @@
 
 struct vcpu;
 
-enum { FETCH_MEMO_BITS = 6, FETCH_LEVELS = 4 };
+enum { FETCH_PAGES = 16, FETCH_INSN_BITS = 6, FETCH_LEVELS = 4 };
 
-struct fetch_memo {
-	uint64_t rip, cr3;
+/* A page of code, in 64-bit mode and 4-level paging. */
+struct fetch_page {
+	uint64_t page, cr3; /* page: linear address >> 12; 0: an empty memo, since 0 is never remembered */
 	const uint64_t *entry[FETCH_LEVELS]; /* a large page's entry stands for the levels below, too */
 	uint64_t value[FETCH_LEVELS];
-	const uint64_t *bytes; /* host virtual; NULL: an empty memo */
-	uint64_t low, high;    /* 16 bytes from there, at least the instruction's */
-	struct insn in;
+	const uint8_t *host;
+} aligned(128); /* a shift finds it */
+
+/* What these bytes mean in 64-bit mode. */
+struct fetch_decoded {
+	uint64_t low, high;
+	struct insn in; /* length 0: an empty memo */
 };
 
 struct fetch {
-	struct fetch_memo memos[1 << FETCH_MEMO_BITS];
+	struct fetch_page pages[FETCH_PAGES];
+	struct fetch_decoded decoded[1 << FETCH_INSN_BITS];
 	struct insn in; /* where there is no memo */
 };
 
@@ -34,5 +40,8 @@ struct fetch {
  * is set. NULL: an exception is pending for the guest, or its VM has been stopped.
  */
 must_check const struct insn *fetch_insn(struct vcpu *v);
+
+/* The same where only the length is wanted: cheaper when the exit's kind names the instruction. */
+must_check bool fetch_length(struct vcpu *v);
 
 #endif

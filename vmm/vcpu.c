@@ -260,7 +260,15 @@ static bool prepare(struct vcpu *v)
 			thread_block();
 	}
 	v->halted = false;
+	if (this_cpu()->loaded != &v->hw)
+		switch_in(v);
 	return true;
+}
+
+void vcpu_yield(struct vcpu *v)
+{
+	sched_yield();
+	v->attention = true; /* another's registers may be on the CPU */
 }
 
 void vcpu_loop(void *vcpu)
@@ -270,8 +278,6 @@ void vcpu_loop(void *vcpu)
 	for (;;) {
 		if ((v->attention || __atomic_load_n(&v->requests, __ATOMIC_RELAXED)) && !prepare(v))
 			break;
-		if (unlikely(this_cpu()->loaded != &v->hw))
-			switch_in(v);
 		virt->run(&v->hw);
 		exit_handle(v);
 	}

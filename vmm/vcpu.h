@@ -3,6 +3,7 @@
 #ifndef VMM_VCPU_H
 #define VMM_VCPU_H
 
+#include "arch/x86_64/asm.h"
 #include "arch/x86_64/fpu.h"
 #include "arch/x86_64/virt/virt.h"
 #include "vmm/dev/vlapic.h"
@@ -36,6 +37,7 @@ struct vcpu {
 	bool nmi_pending;	 /* (v) */
 	bool irq_wanted;	 /* (v) an interrupt may be pending: not judged, or not deliverable, yet */
 	struct bus_access access; /* (v) the one that this exit makes */
+	struct cpuid_regs cpuid_scratch; /* (v) likewise, of an answer that is put together */
 	struct vm_event pending; /* an exception or re-injection to be delivered at the next entry */
 	uint64_t counts[EXIT_KINDS];
 	struct vmsr msr;
@@ -66,6 +68,8 @@ void vcpu_raise_gp(struct vcpu *v);
 void vcpu_raise_ud(struct vcpu *v);
 void vcpu_raise_pf(struct vcpu *v, const struct gwalk_fault *fault);
 
+/* By its own thread: lets other threads run. */
+void vcpu_yield(struct vcpu *v);
 /* The end of an instruction with TF set: #DB, with DR6.BS. */
 void vcpu_raise_step(struct vcpu *v);
 /* What was being delivered when the exit came is delivered at the next entry. */
