@@ -5,23 +5,21 @@
 #include "arch/x86_64/virt/svm/svm.h"
 #include "lib/log.h"
 
-/* Exits that carry nothing but themselves. */
+/* Exits that carry nothing but themselves. 0, which is EXIT_HOST_IRQ, is no entry. */
 static const uint8_t plain_exits[] = {
-	[VMEXIT_INTR] = EXIT_HOST_IRQ,	 [VMEXIT_NMI] = EXIT_HOST_IRQ,
-	[VMEXIT_SMI] = EXIT_HOST_IRQ,	 [VMEXIT_INIT] = EXIT_INIT,
-	[VMEXIT_VINTR] = EXIT_WINDOW,	 [VMEXIT_RDTSC] = EXIT_RDTSC,
-	[VMEXIT_RDPMC] = EXIT_RDPMC,	 [VMEXIT_CPUID] = EXIT_CPUID,
-	[VMEXIT_RSM] = EXIT_UD,		 [VMEXIT_INVD] = EXIT_CACHE,
-	[VMEXIT_PAUSE] = EXIT_PAUSE,	 [VMEXIT_HLT] = EXIT_HLT,
-	[VMEXIT_INVLPGA] = EXIT_UD,	 [VMEXIT_SHUTDOWN] = EXIT_SHUTDOWN,
-	[VMEXIT_FERR_FREEZE] = EXIT_UNKNOWN,
-	[VMEXIT_VMRUN] = EXIT_UD,	 [VMEXIT_VMMCALL] = EXIT_HYPERCALL,
-	[VMEXIT_VMLOAD] = EXIT_UD,	 [VMEXIT_VMSAVE] = EXIT_UD,
-	[VMEXIT_STGI] = EXIT_UD,	 [VMEXIT_CLGI] = EXIT_UD,
-	[VMEXIT_SKINIT] = EXIT_UD,	 [VMEXIT_RDTSCP] = EXIT_RDTSC,
-	[VMEXIT_ICEBP] = EXIT_UNKNOWN,	 [VMEXIT_WBINVD] = EXIT_CACHE,
-	[VMEXIT_MONITOR] = EXIT_UD,	 [VMEXIT_MWAIT] = EXIT_UD,
-	[VMEXIT_MWAIT_ARMED] = EXIT_UD,	 [VMEXIT_XSETBV] = EXIT_XSETBV,
+	[VMEXIT_INIT] = EXIT_INIT,	   [VMEXIT_VINTR] = EXIT_WINDOW,
+	[VMEXIT_RDTSC] = EXIT_RDTSC,	   [VMEXIT_RDPMC] = EXIT_RDPMC,
+	[VMEXIT_CPUID] = EXIT_CPUID,	   [VMEXIT_RSM] = EXIT_UD,
+	[VMEXIT_INVD] = EXIT_CACHE,	   [VMEXIT_PAUSE] = EXIT_PAUSE,
+	[VMEXIT_HLT] = EXIT_HLT,	   [VMEXIT_INVLPGA] = EXIT_UD,
+	[VMEXIT_SHUTDOWN] = EXIT_SHUTDOWN, [VMEXIT_FERR_FREEZE] = EXIT_UNKNOWN,
+	[VMEXIT_VMRUN] = EXIT_UD,	   [VMEXIT_VMMCALL] = EXIT_HYPERCALL,
+	[VMEXIT_VMLOAD] = EXIT_UD,	   [VMEXIT_VMSAVE] = EXIT_UD,
+	[VMEXIT_STGI] = EXIT_UD,	   [VMEXIT_CLGI] = EXIT_UD,
+	[VMEXIT_SKINIT] = EXIT_UD,	   [VMEXIT_RDTSCP] = EXIT_RDTSC,
+	[VMEXIT_ICEBP] = EXIT_UNKNOWN,	   [VMEXIT_WBINVD] = EXIT_CACHE,
+	[VMEXIT_MONITOR] = EXIT_UD,	   [VMEXIT_MWAIT] = EXIT_UD,
+	[VMEXIT_MWAIT_ARMED] = EXIT_UD,	   [VMEXIT_XSETBV] = EXIT_XSETBV,
 	[VMEXIT_RDPRU] = EXIT_UD,
 };
 
@@ -102,7 +100,9 @@ static void translate_task(struct vm_exit *x, const struct vmcb_control *c)
 
 	x->kind = EXIT_TASK_SWITCH;
 	x->task.selector = (uint16_t)c->exit_info_1;
-	x->task.source = info & TASK_INFO_IRET ? TASK_IRET : info & TASK_INFO_JMP ? TASK_JMP : TASK_CALL;
+	x->task.source = info & TASK_INFO_IRET	? TASK_IRET
+			 : info & TASK_INFO_JMP ? TASK_JMP
+						: TASK_CALL;
 	if (c->exit_int_info & EVENT_VALID)
 		x->task.source = TASK_GATE;
 	x->task.has_error = info & TASK_INFO_ERROR;
@@ -125,6 +125,8 @@ static void translate_rare(struct virt_vcpu *v, const struct vmcb_control *c)
 		translate_exception(v, c);
 	} else if (code == VMEXIT_TASK_SWITCH) {
 		translate_task(x, c);
+	} else if (code == VMEXIT_NMI || code == VMEXIT_SMI) {
+		x->kind = EXIT_HOST_IRQ;
 	} else if (code == VMEXIT_IRET) {
 		svm_iret(v);
 		x->kind = EXIT_HOST_IRQ; /* nothing that the shared code need know */
@@ -210,7 +212,8 @@ void svm_run(struct virt_vcpu *v)
 	if (unlikely(s->generation != v->vm->generation)) {
 		s->generation = v->vm->generation;
 		b->control.nested_cr3 = hpa_of(v->vm->nested->root).raw;
-		b->control.tlb_control = svm_features.flush_by_asid ? TLB_FLUSH_ASID : TLB_FLUSH_ALL;
+		b->control.tlb_control =
+			svm_features.flush_by_asid ? TLB_FLUSH_ASID : TLB_FLUSH_ALL;
 		b->control.tsc_offset = v->vm->tsc_offset;
 		b->control.clean = 0;
 	}
