@@ -37,12 +37,17 @@ bool irqchip_pending(struct vcpu *v)
 	return vlapic_pending(v) || extint_pending(v);
 }
 
-uint8_t irqchip_acknowledge(struct vcpu *v)
+int irqchip_take(struct vcpu *v)
 {
 	uint8_t vector;
 
-	if (likely(!extint_pending(v)) || vlapic_pending(v))
-		return vlapic_acknowledge(v);
+	if (vlapic_idle(&v->lapic))
+		return -1;
+	vector = vlapic_acknowledge(v);
+	if (likely(vector))
+		return vector;
+	if (!extint_pending(v))
+		return -1;
 	lock_take(&v->vm->lock);
 	vector = vpic_acknowledge(v->vm);
 	lock_drop(&v->vm->lock);

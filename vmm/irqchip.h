@@ -28,7 +28,7 @@ void irqchip_line(struct vm *vm, unsigned isa_irq, bool level);
 
 /* Whether v has an interrupt that its APIC (TPR included) or the PIC would deliver now. */
 bool irqchip_pending(struct vcpu *v);
-/* Takes that interrupt (INTA): its vector; a spurious one when it has gone meanwhile. */
-uint8_t irqchip_acknowledge(struct vcpu *v);
+/* Takes that interrupt (INTA): its vector, the PIC's spurious one included; -1: there is none. */
+int irqchip_take(struct vcpu *v);
 
 #endif

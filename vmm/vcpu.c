@@ -197,17 +197,19 @@ static bool is_open(const struct vcpu *v)
  */
 static unsigned deliver_interrupt(struct vcpu *v, bool *injected)
 {
+	int vector;
+
 	if (!v->irq_wanted)
 		return WINDOW_NONE;
 	if (*injected || !is_open(v))
 		return WINDOW_INTERRUPT;
 	pull_tpr(v);
-	if (!irqchip_pending(v)) {
+	vector = irqchip_take(v);
+	if (vector < 0) {
 		v->irq_wanted = vlapic_tpr_threshold(v);
 		return v->irq_wanted ? WINDOW_TPR : WINDOW_NONE;
 	}
-	virt->inject(&v->hw, &(struct vm_event){ .type = EVENT_INTERRUPT,
-						 .vector = irqchip_acknowledge(v) });
+	virt->inject(&v->hw, &(struct vm_event){ .type = EVENT_INTERRUPT, .vector = (uint8_t)vector });
 	*injected = true;
 	v->irq_wanted = vlapic_line(v, 0) && irqchip_pending(v);
 	return v->irq_wanted ? WINDOW_INTERRUPT : WINDOW_NONE;

@@ -103,7 +103,7 @@ static void take(void)
 
 	if (!irqchip_pending(v))
 		return;
-	vector = irqchip_acknowledge(v);
+	vector = (uint8_t)irqchip_take(v);
 	check(v->lapic.isr_depth == before + by_apic);
 	check(!by_apic || (vector >= APIC_FIRST_VECTOR && !vlapic_pending(v)));
 }

@@ -97,7 +97,7 @@ uint8_t vlapic_acknowledge(struct vcpu *v)
 	uint8_t vector = deliverable(v);
 
 	if (unlikely(!vector))
-		return vlapic_get(v, APIC_SVR) & APIC_SVR_VECTOR;
+		return 0;
 	irr_clear(v, vector);
 	*vlapic_word(v, APIC_ISR, vector) |= vlapic_bit(vector);
 	l->isr_stack[++l->isr_depth] = vector;

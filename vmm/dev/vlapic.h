@@ -89,7 +89,7 @@ static inline bool vlapic_idle(const struct vlapic *l)
 
 /* Whether an interrupt is pending that the priorities let through. */
 bool vlapic_pending(const struct vcpu *v);
-/* IRR → ISR. The vector, or the spurious vector when nothing is pending any more. */
+/* IRR → ISR. The vector, or 0 when none may be delivered. */
 uint8_t vlapic_acknowledge(struct vcpu *v);
 void vlapic_eoi(struct vcpu *v);
 /* What a move to CR8 does: it is bits 7:4 of TPR, and the rest of TPR becomes 0. */
