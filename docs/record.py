@@ -56,7 +56,7 @@ def record():
 
 def lines_of(raw):
     """The screen's lines, as (class, text)."""
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", raw).replace("\r", "")
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", raw).replace("\r", "").expandtabs(8)
     yield "typed", "$ " + " ".join(COMMAND)
     left_out, linux = 0, False
     for line in text.split("\n"):
