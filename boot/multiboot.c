@@ -45,11 +45,12 @@ static void add_region(struct boot_info *info, uint64_t base, uint64_t size, uin
 	info->region_count++;
 }
 
+/* There is room for one more. NULL: it ends before it begins. */
 static struct boot_module *add_module(struct boot_info *info, uint64_t start, uint64_t end)
 {
 	struct boot_module *m = &info->modules[info->module_count];
 
-	if (end < start || info->module_count == BOOT_MODULES)
+	if (end < start)
 		return NULL;
 	m->start = hpa(start);
 	m->size = end - start;
@@ -106,13 +107,13 @@ int multiboot1_parse(uint64_t addr, boot_at_fn *at, struct boot_info *info)
 	err = parse_mb1_mmap(mb, at, info);
 	if (!err && (mb->flags & MB1_INFO_MODULES))
 		err = parse_mb1_modules(mb, at, info);
-	return err;
+	return err || info->region_count ? err : -EINVAL;
 }
 
 static int parse_mb2_mmap(const struct mb2_tag *tag, struct boot_info *info)
 {
 	const struct mb2_mmap *map = (const void *)tag;
-	uint32_t at = sizeof(*map);
+	uint64_t at = sizeof(*map);
 
 	if (tag->size < sizeof(*map) || map->entry_size < sizeof(struct mb2_mmap_entry))
 		return -EINVAL;
@@ -124,6 +125,13 @@ static int parse_mb2_mmap(const struct mb2_tag *tag, struct boot_info *info)
 	return 0;
 }
 
+/* The string that follows the first skip bytes of a tag, and ends with the tag at the latest. */
+static bool copy_tag_string(const struct mb2_tag *tag, uint64_t addr, size_t skip, boot_at_fn *at,
+			    char *out, size_t size)
+{
+	return copy_string(addr + skip, at, out, MIN(size, tag->size - skip + 1));
+}
+
 static int parse_mb2_module(const struct mb2_tag *tag, uint64_t addr, boot_at_fn *at,
 			    struct boot_info *info)
 {
@@ -132,10 +140,12 @@ static int parse_mb2_module(const struct mb2_tag *tag, uint64_t addr, boot_at_fn
 
 	if (tag->size < sizeof(*from))
 		return -EINVAL;
+	if (info->module_count == BOOT_MODULES)
+		return 0; /* as many as there is a place for */
 	m = add_module(info, from->start, from->end);
 	if (!m)
 		return -EINVAL;
-	m->cmdline_cut = copy_string(addr + sizeof(*from), at, m->cmdline, sizeof(m->cmdline));
+	m->cmdline_cut = copy_tag_string(tag, addr, sizeof(*from), at, m->cmdline, sizeof(m->cmdline));
 	return 0;
 }
 
@@ -144,9 +154,11 @@ static int parse_mb2_tag(const struct mb2_tag *tag, uint64_t addr, boot_at_fn *a
 {
 	switch (tag->type) {
 	case MB2_CMDLINE:
-		copy_string(addr + sizeof(*tag), at, info->cmdline, sizeof(info->cmdline));
+		copy_tag_string(tag, addr, sizeof(*tag), at, info->cmdline, sizeof(info->cmdline));
 		return 0;
-	case MB2_LOADER: copy_string(addr + sizeof(*tag), at, info->loader, sizeof(info->loader)); return 0;
+	case MB2_LOADER:
+		copy_tag_string(tag, addr, sizeof(*tag), at, info->loader, sizeof(info->loader));
+		return 0;
 	case MB2_MODULE: return parse_mb2_module(tag, addr, at, info);
 	case MB2_MMAP: return parse_mb2_mmap(tag, info);
 	case MB2_ACPI_NEW: info->rsdp = hpa(addr + sizeof(*tag)); return 0;
