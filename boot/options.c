@@ -96,8 +96,13 @@ int options_parse(const char *line, struct options *o)
 			break;
 		str_copy(word, line, MIN(n + 1, sizeof(word)));
 		line += n;
-		if (set(o, word))
+		if (n >= sizeof(word)) {
+			log_error("options: \"%s…\" on Plinth's command line is too long: no option has more than %u characters",
+				  word, WORD_MAX - 1);
 			err = -EINVAL;
+		} else if (set(o, word)) {
+			err = -EINVAL;
+		}
 	}
 	return err;
 }
