@@ -340,10 +340,70 @@ static void x2apic_icr_is_one_register(void **state)
 	assert_int_equal(msr_get(msr_of(APIC_ICR_LOW)), 0x123456780000c041);
 }
 
+/* The hardware's way -------------------------------------------------------------------- */
+
+/* As hardware that serves the page does: the value is there before Plinth hears of it. */
+static void stored(unsigned reg, uint32_t value)
+{
+	memcpy((char *)v->hw.apic_page + reg, &value, sizeof(value));
+	vlapic_written(v, reg);
+}
+
+static void hardware_writes_do_what_accesses_do(void **state)
+{
+	(void)state;
+	put(APIC_SVR, ON);
+	stored(APIC_DFR, 0);
+	assert_int_equal(get(APIC_DFR), 0x0fffffff);
+	stored(APIC_LDR, 0xffffffff);
+	assert_int_equal(get(APIC_LDR), 0xff000000);
+	stored(APIC_ICR_HIGH, 0x12345678);
+	assert_int_equal(get(APIC_ICR_HIGH), 0x12000000);
+	stored(APIC_ICR_LOW, APIC_ICR_SELF | 0x71);
+	assert_int_equal(vlapic_acknowledge(v), 0x71);
+	stored(APIC_EOI, 0x55);
+	assert_int_equal(get(APIC_ISR + 3 * MSR_STRIDE), 0);
+	/* Switched off, the entries are masked, whatever the guest stores in them. */
+	stored(APIC_SVR, RESET_SVR);
+	stored(APIC_LVT_ERROR, 0x33);
+	assert_int_equal(get(APIC_LVT_ERROR), APIC_LVT_MASKED | 0x33);
+}
+
+static void hardware_writes_are_judged_by_the_old_value(void **state)
+{
+	(void)state;
+	put(APIC_SVR, ON);
+	put(APIC_LVT_TIMER, APIC_LVT_MASKED | 0x40);
+	put(APIC_INITIAL_COUNT, 1000000);
+	stored(APIC_LVT_TIMER, APIC_TIMER_DEADLINE | 0x40);
+	assert_int_equal(get(APIC_INITIAL_COUNT), 0);
+	assert_int_equal(fake_timers_armed(), 0);
+	/* In deadline mode the count is ignored: it does not stay in the page either. */
+	stored(APIC_INITIAL_COUNT, 77);
+	assert_int_equal(get(APIC_INITIAL_COUNT), 0);
+	assert_int_equal(fake_timers_armed(), 0);
+}
+
+static void hardware_cannot_write_what_is_read_only(void **state)
+{
+	(void)state;
+	put(APIC_SVR, ON);
+	stored(APIC_ID, 0x0f000000);
+	assert_int_equal(get(APIC_ID), 0);
+	stored(APIC_VERSION, 1);
+	assert_int_equal(get(APIC_VERSION), 0x50014);
+	vlapic_written(v, APIC_SVR + 4);
+	vlapic_written(v, 0xff0);
+	assert_int_equal(get(APIC_SVR), ON);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(reset_state),
+		TEST(hardware_writes_do_what_accesses_do),
+		TEST(hardware_writes_are_judged_by_the_old_value),
+		TEST(hardware_cannot_write_what_is_read_only),
 		TEST(other_cpus_are_not_boot_cpus),
 		TEST(writable_bits),
 		TEST(read_only_registers_stay),
