@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sources: vmm/dev/vi8042.c vmm/bus.c tests/fake/vm.c tests/fake/timer.c tests/fake/irqchip.c tests/fake/log.c tests/fake/panic.c */
+/* sources: vmm/dev/vi8042.c vmm/dev/vkeyboard.c vmm/bus.c tests/fake/vm.c tests/fake/timer.c tests/fake/irqchip.c tests/fake/log.c tests/fake/panic.c */
 /* The keyboard controller: what drivers ask it, its keyboard, A20, and four ways to the reset line.
  */
 #include <setjmp.h>
@@ -128,15 +128,15 @@ static void test_keyboard(void **state)
 	assert_int_equal(key(f, 0xee), 0xee);
 	assert_int_equal(key(f, 0xed), 0xfa);
 	assert_int_equal(key(f, 0x07), 0xfa);
-	assert_int_equal(f->vm.vi8042.key_leds, 7);
+	assert_int_equal(f->vm.vi8042.keyboard.leds, 7);
 	assert_int_equal(key(f, 0xf3), 0xfa);
 	assert_int_equal(key(f, 0x20), 0xfa);
-	assert_int_equal(f->vm.vi8042.key_rate, 0x20);
+	assert_int_equal(f->vm.vi8042.keyboard.rate, 0x20);
 	assert_int_equal(key(f, 0xf4), 0xfa);
-	assert_true(f->vm.vi8042.key_scanning);
+	assert_true(f->vm.vi8042.keyboard.scanning);
 	assert_int_equal(key(f, 0xf5), 0xfa);
-	assert_false(f->vm.vi8042.key_scanning);
-	assert_int_equal(f->vm.vi8042.key_rate, 0x2b);
+	assert_false(f->vm.vi8042.keyboard.scanning);
+	assert_int_equal(f->vm.vi8042.keyboard.rate, 0x2b);
 	assert_int_equal(key(f, 0xf6), 0xfa);
 	assert_int_equal(key(f, 0xfa), 0xfa);
 	assert_int_equal(key(f, 0xfc), 0xfa);
@@ -148,7 +148,7 @@ static void test_keyboard(void **state)
 	assert_int_equal(key(f, 0xed), 0xfa);
 	assert_int_equal(key(f, 0xf4), 0xfa);
 	assert_int_equal(key(f, 0x01), 0xfe);
-	assert_int_equal(f->vm.vi8042.key_leds, 7);
+	assert_int_equal(f->vm.vi8042.keyboard.leds, 7);
 }
 
 static void test_scan_code_set(void **state)
@@ -235,7 +235,7 @@ static void test_overflow(void **state)
 		fake_outb(f, DATA, 0xee);
 	while (get(f) == 0xee)
 		n++;
-	assert_int_equal(n, VI8042_QUEUE + 1);
+	assert_int_equal(n, PS2_QUEUE + 1);
 	assert_int_equal(key(f, 0xf4), 0xfa);
 }
 

@@ -72,35 +72,9 @@ enum {
 	INPUT_UNLOCKED = 0x80,
 };
 
-enum key_command {
-	KEY_LEDS = 0xed,
-	KEY_ECHO = 0xee,
-	KEY_SET = 0xf0,
-	KEY_IDENTIFY = 0xf2,
-	KEY_RATE = 0xf3,
-	KEY_ENABLE = 0xf4,
-	KEY_DISABLE = 0xf5,
-	KEY_DEFAULTS = 0xf6,
-	KEY_ALL_FIRST = 0xf7, /* F7 … FA: how all keys of set 3 behave */
-	KEY_ALL_LAST = 0xfa,
-	KEY_ONE_FIRST = 0xfb, /* FB … FD: how one does */
-	KEY_ONE_LAST = 0xfd,
-	KEY_RESEND = 0xfe,
-	KEY_RESET = 0xff,
-};
-
-enum {
-	KEY_ACK = 0xfa,
-	KEY_SELF_TEST = 0xaa,
-	KEY_NAK = 0xfe,
-	KEY_ID_FIRST = 0xab,
-	KEY_ID_SECOND = 0x83,
-	KEY_SETS = 3,
-	KEY_SET_AT_RESET = 2,
-	KEY_RATE_AT_RESET = 0x2b, /* 10.9 a second after half a second */
-};
-
 enum control_a { CONTROL_A_RESET = 1 << 0, CONTROL_A_A20 = 1 << 1 };
+
+enum { SET2_ID = 0x83, SET1_ID = 0x41 };
 
 /*
  * With translation on, the controller turns scan code set 2 into set 1, whatever the byte means.
@@ -112,7 +86,7 @@ static uint8_t key_translate(uint8_t byte)
 
 	if (byte < ARRAY_SIZE(low))
 		return low[byte];
-	return byte == KEY_ID_SECOND ? 0x41 : byte;
+	return byte == SET2_ID ? SET1_ID : byte;
 }
 
 static void irq_update(struct vm *vm)
@@ -135,11 +109,10 @@ static void buffer_fill(struct vm *vm)
 		k->data = k->reply;
 		k->has_reply = false;
 		k->status |= STATUS_OBF;
-	} else if (!(k->status & STATUS_OBF) && k->queue_count && !(k->ram[0] & CTR_KEY_OFF)) {
-		uint8_t byte = k->queue[k->queue_first];
+	} else if (!(k->status & STATUS_OBF) && k->keyboard.queue.count &&
+		   !(k->ram[0] & CTR_KEY_OFF)) {
+		uint8_t byte = ps2_take(&k->keyboard.queue);
 
-		k->queue_first = (k->queue_first + 1) % VI8042_QUEUE;
-		k->queue_count--;
 		k->data = k->ram[0] & CTR_TRANSLATE ? key_translate(byte) : byte;
 		k->status |= STATUS_OBF;
 	}
@@ -153,93 +126,11 @@ static void controller_reply(struct vm *vm, uint8_t byte)
 	buffer_fill(vm);
 }
 
-/* The keyboard sends; what its buffer does not hold is lost. */
-static void key_send(struct vi8042 *k, uint8_t byte)
-{
-	if (k->queue_count == VI8042_QUEUE)
-		return;
-	k->queue[(k->queue_first + k->queue_count++) % VI8042_QUEUE] = byte;
-	k->key_last = byte;
-}
-
-static void key_defaults(struct vi8042 *k)
-{
-	k->key_set = KEY_SET_AT_RESET;
-	k->key_rate = KEY_RATE_AT_RESET;
-	k->key_command = 0;
-	k->queue_first = k->queue_count = 0;
-}
-
-/* The byte that a command waited for. */
-static void key_data_write(struct vi8042 *k, uint8_t byte)
-{
-	uint8_t command = k->key_command;
-
-	k->key_command = 0;
-	switch (command) {
-	case KEY_LEDS: k->key_leds = byte; break;
-	case KEY_RATE: k->key_rate = byte; break;
-	case KEY_SET:
-		if (byte > KEY_SETS) {
-			key_send(k, KEY_NAK);
-			return;
-		}
-		if (!byte) {
-			key_send(k, KEY_ACK);
-			key_send(k, k->key_set);
-			return;
-		}
-		k->key_set = byte;
-		break;
-	}
-	key_send(k, KEY_ACK);
-}
-
-static void key_command_write(struct vi8042 *k, uint8_t byte)
-{
-	switch (byte) {
-	case KEY_ECHO: key_send(k, KEY_ECHO); return;
-	case KEY_RESEND: key_send(k, k->key_last); return;
-	case KEY_LEDS:
-	case KEY_SET:
-	case KEY_RATE:
-	case KEY_ONE_FIRST ... KEY_ONE_LAST: k->key_command = byte; break;
-	case KEY_ENABLE: k->key_scanning = true; break;
-	case KEY_DISABLE:
-		key_defaults(k);
-		k->key_scanning = false;
-		break;
-	case KEY_DEFAULTS: key_defaults(k); break;
-	case KEY_ALL_FIRST ... KEY_ALL_LAST: break;
-	case KEY_IDENTIFY:
-		key_send(k, KEY_ACK);
-		key_send(k, KEY_ID_FIRST);
-		key_send(k, KEY_ID_SECOND);
-		return;
-	case KEY_RESET:
-		key_defaults(k);
-		k->key_leds = 0;
-		k->key_scanning = true;
-		key_send(k, KEY_ACK);
-		key_send(k, KEY_SELF_TEST);
-		return;
-	default: key_send(k, KEY_NAK); return;
-	}
-	key_send(k, KEY_ACK);
-}
-
 /* A byte for the keyboard; sending it switches the keyboard's clock on. */
-static void key_write(struct vm *vm, uint8_t byte)
+static void keyboard_write(struct vm *vm, uint8_t byte)
 {
-	struct vi8042 *k = &vm->vi8042;
-
-	k->ram[0] &= ~CTR_KEY_OFF;
-	if (k->key_command && byte < KEY_LEDS) {
-		key_data_write(k, byte);
-	} else {
-		k->key_command = 0;
-		key_command_write(k, byte);
-	}
+	vm->vi8042.ram[0] &= ~CTR_KEY_OFF;
+	vkeyboard_write(&vm->vi8042.keyboard, byte);
 	buffer_fill(vm);
 }
 
@@ -330,7 +221,7 @@ static void data_access(struct vm *vm, void *dev, struct bus_access *a)
 	if (k->command)
 		command_data_write(vm, (uint8_t)a->value);
 	else
-		key_write(vm, (uint8_t)a->value);
+		keyboard_write(vm, (uint8_t)a->value);
 }
 
 static void command_access(struct vm *vm, void *dev, struct bus_access *a)
@@ -370,8 +261,7 @@ static void vi8042_reset(struct vm *vm)
 	k->ram[0] = CTR_AT_RESET;
 	k->status = STATUS_SYS | STATUS_UNLOCKED;
 	k->output_port = OUT_AT_RESET;
-	k->key_scanning = true;
-	key_defaults(k);
+	vkeyboard_reset(&k->keyboard);
 	irq_update(vm);
 }
 

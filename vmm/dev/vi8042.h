@@ -4,11 +4,11 @@
 #define VMM_DEV_VI8042_H
 
 #include "vmm/dev/device.h"
+#include "vmm/dev/vkeyboard.h"
 
-enum { VI8042_RAM = 32, VI8042_QUEUE = 16 };
+enum { VI8042_RAM = 32 };
 
 struct vi8042 {
-	/* the controller */
 	uint8_t ram[VI8042_RAM]; /* byte 0 is the command byte */
 	uint8_t status;
 	uint8_t output_port;
@@ -17,13 +17,7 @@ struct vi8042 {
 	bool has_reply;
 	uint8_t command; /* the controller's command that waits for its data byte; 0: none */
 	bool irq;	 /* the level of IRQ 1 */
-
-	/* the keyboard */
-	uint8_t key_command; /* its command that waits for a data byte; 0: none */
-	uint8_t key_set, key_leds, key_rate;
-	bool key_scanning;
-	uint8_t key_last; /* what it sent last, for "resend" */
-	uint8_t queue[VI8042_QUEUE], queue_first, queue_count;
+	struct vkeyboard keyboard;
 };
 
 extern const struct dev_class vi8042_class;
