@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* From boot modules to a struct vm_config; and the summary at the end. */
 #include "boot/guest.h"
+#include "arch/x86_64/layout.h"
 #include "core/pmem.h"
+#include "core/timer.h"
+#include "core/ramlist.h"
 #include "drivers/acpi.h"
 #include "drivers/rtc.h"
+#include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "vmm/vm.h"
@@ -20,6 +24,39 @@ static uint64_t default_memory(void)
 	return free > RESERVE ? ALIGN_DOWN(free - RESERVE, 2 * MIB) : 0;
 }
 
+/* Whether a loader has put the module where the direct map reaches it. */
+static bool is_in_ram(const struct boot_info *info, const struct boot_module *m)
+{
+	const struct ramlist ram = { .regions = info->regions,
+				     .region_count = info->region_count,
+				     .end = DIRECT_SIZE };
+	uint64_t start = m->start.raw;
+	struct boot_region run;
+
+	return !m->size || (ramlist_next(&ram, ALIGN_DOWN(start, PAGE_SIZE), &run) &&
+			    run.base <= start && m->size <= run.size - (start - run.base));
+}
+
+static int check_modules(const struct boot_info *info)
+{
+	for (unsigned i = 0; i < info->module_count; i++) {
+		const struct boot_module *m = &info->modules[i];
+
+		/* A line that was cut is worse than none: what is missing may be what mattered. */
+		if (m->cmdline_cut) {
+			log_error("boot: the command line of module %u is longer than %u bytes, the most that Plinth takes: shorten it",
+				  i + 1, BOOT_STRING - 1);
+			return -E2BIG;
+		}
+		if (is_in_ram(info, m))
+			continue;
+		log_error("boot: module %u, %lu bytes at %#lx, lies where the boot loader's map has no RAM",
+			  i + 1, (unsigned long)m->size, (unsigned long)m->start.raw);
+		return -EFAULT;
+	}
+	return 0;
+}
+
 static void use_modules(const struct boot_info *info, struct vm_config *c)
 {
 	const struct boot_module *kernel = &info->modules[0], *initrd = &info->modules[1];
@@ -28,9 +65,6 @@ static void use_modules(const struct boot_info *info, struct vm_config *c)
 		c->kernel = hpa_ptr(kernel->start);
 		c->kernel_size = kernel->size;
 		str_copy(c->cmdline, kernel->cmdline, sizeof(c->cmdline));
-		if (kernel->cmdline_cut)
-			log_warn("boot: the guest's command line was cut to %zu bytes",
-				 strlen(c->cmdline));
 	}
 	if (info->module_count > 1) {
 		c->initrd = hpa_ptr(initrd->start);
@@ -41,16 +75,32 @@ static void use_modules(const struct boot_info *info, struct vm_config *c)
 			 info->module_count);
 }
 
+/* What Plinth itself takes: the image, and all memory that is neither free nor the guest's. */
+static void print_cost(const struct vm_config *c)
+{
+	extern const char image_load[], image_load_end[];
+	uint64_t used = 0;
+
+	for (enum mem_owner o = 0; o < MEM_OWNERS; o++)
+		used += o == MEM_GUEST ? 0 : pmem_used(o);
+	log_info("vm: %s starts with %lu MiB; %lu MiB are free", c->name, c->memory / MIB,
+		 pmem_free() / MIB);
+	log_info("plinth: image %lu KiB, %lu KiB of memory in use with one guest",
+		 (image_load_end - image_load) / KIB, used / KIB);
+	log_info("plinth: %lu TSC ticks from entry to the guest's first instruction",
+		 time_tsc() - time_ns_to_tsc(0));
+}
+
 static void print_exits(const struct vcpu *v)
 {
 	uint64_t total = 0;
 
 	for (unsigned k = 0; k < EXIT_KINDS; k++)
 		total += v->counts[k];
-	log_info("exits: %lu", (unsigned long)total);
+	log_result("exits: %lu", (unsigned long)total);
 	for (unsigned k = 0; k < EXIT_KINDS; k++)
 		if (v->counts[k])
-			log_info("exits: %10lu %s", (unsigned long)v->counts[k], vm_exit_names[k]);
+			log_result("exits: %10lu %s", (unsigned long)v->counts[k], vm_exit_names[k]);
 }
 
 static uint8_t print_end(const struct vm *vm)
@@ -63,7 +113,7 @@ static uint8_t print_end(const struct vm *vm)
 			 vm->end == VM_CRASHED	 ? STATUS_CRASHED :
 						   STATUS_OK;
 
-	log_info("plinth: guest ended: %s, status %u", hows[vm->end], status);
+	log_result("plinth: guest ended: %s, status %u", hows[vm->end], status);
 	return status;
 }
 
@@ -79,13 +129,12 @@ uint8_t guest_run(const struct boot_info *info, const struct options *o)
 	if (rtc_read(acpi_info.century, &config.boot_time))
 		log_warn("boot: the machine's clock cannot be read; the guest's begins in 1970");
 	use_modules(info, &config);
-	vm = vm_create(&config);
+	vm = check_modules(info) ? NULL : vm_create(&config);
 	if (!vm || vm_start(vm)) {
-		log_error("plinth: guest ended: not started, status %u", STATUS_FAILED);
+		log_result("plinth: guest ended: not started, status %u", STATUS_FAILED);
 		return STATUS_FAILED;
 	}
-	log_info("vm: %s starts with %lu MiB; Plinth has %lu MiB free", config.name,
-		 config.memory / MIB, pmem_free() / MIB);
+	print_cost(&config);
 	vm_wait(vm);
 	print_exits(vm->vcpus[0]);
 	status = print_end(vm);

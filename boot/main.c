@@ -32,6 +32,7 @@
 
 static struct boot_info boot_info;
 static struct options options;
+static bool options_wrong;
 static struct cpu cpu0;
 static uint64_t tsc_at_entry;
 
@@ -76,18 +77,15 @@ static void parse_loader(uint32_t magic, uint32_t info)
 /* The console comes first: whatever is wrong later can be said. */
 static void init_options(void)
 {
-	int err = options_parse(boot_info.cmdline, &options);
-
+	options_wrong = options_parse(boot_info.cmdline, &options);
 	if (uart_console_init(options.console) && uart_console_init("com1"))
 		log_warn("boot: no serial port for console=%s", options.console);
 	log_set_level(options.log_level);
 	if (end_configure(options.exit)) {
 		log_error("options: \"exit=%s\" is wrong: acpi, bochs or a port number would be right", options.exit);
-		err = -EINVAL;
+		options_wrong = true;
 	}
 	panic_set_end(end_failed);
-	if (err)
-		end_failed();
 }
 
 static void init_memory(void)
@@ -136,7 +134,8 @@ static void start(void *unused)
 	(void)unused;
 	power_init(&acpi_info);
 	uart_console_enable_irq();
-	if (virt_init())
+	/* Refused only here, where a machine knows how to switch itself off. */
+	if (options_wrong || virt_init())
 		end_failed();
 	end_machine(guest_run(&boot_info, &options));
 }

@@ -39,7 +39,7 @@ static void consoles_put(const char *text, size_t n)
 
 void log_write(enum log_level level, const char *fmt, ...)
 {
-	static const char *const marks[] = { "error: ", "warning: ", "", "" };
+	static const char *const marks[] = { "", "error: ", "warning: ", "", "" };
 	uint64_t us = time_ns() / 1000;
 	char line[LOG_LINE];
 	int n = fmt_print(line, sizeof(line), "[%5u.%06u] %s", (unsigned)(us / 1000000),

@@ -2,6 +2,7 @@
 /* Three ways out of a machine: ACPI's, and those by which QEMU and Bochs tell a test how it went. */
 #include "drivers/end.h"
 #include "arch/x86_64/asm.h"
+#include "arch/x86_64/features.h"
 #include "drivers/console.h"
 #include "drivers/power.h"
 #include "lib/errno.h"
@@ -61,7 +62,8 @@ void end_machine(uint8_t status)
 
 void end_failed(void)
 {
-	if (end.way != END_ACPI)
+	log_result("plinth: guest ended: not started, status %u", STATUS_FAILED);
+	if (end.way != END_ACPI || features.under_hypervisor)
 		end_machine(STATUS_FAILED);
 	console_flush();
 	halt();

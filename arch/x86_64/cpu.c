@@ -60,7 +60,7 @@ enum { CPUID7_EBX_SMEP = 1 << 7, CPUID7_EBX_SMAP = 1 << 20, CPUID7_ECX_UMIP = 1 
 
 void cpu_harden(void)
 {
-	uint64_t cr4 = read_cr4() | CR4_PGE | CR4_DE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+	uint64_t cr4 = read_cr4() | CR4_PGE | CR4_DE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT;
 	struct cpuid_regs leaf7 = { 0 };
 
 	if (cpuid(0, 0).eax >= 7)

@@ -5,7 +5,7 @@
  */
 #include "vmm/insn/operand.h"
 
-enum { ITERATIONS_MAX = 4096 };
+enum { ITERATIONS_MAX = 256 };
 
 /* rSI, rDI and rCX have the address's size; with four bytes the upper half is cleared. */
 static void move_register(const struct insn *in, struct insn_machine *m, unsigned reg)
