@@ -128,8 +128,8 @@ static void init_caches(struct vcpuid *c)
 }
 
 /*
- * The fraction nearest to value / one whose terms are at most limit: the last convergent of its
- * continued fraction that fits. Its error is below 1 / limit².
+ * A fraction near value / one whose terms are at most limit: the last convergent of its continued
+ * fraction that fits. It is wrong by less than one part in limit.
  */
 static void approximate(uint64_t value, uint64_t one, uint64_t limit, uint32_t *num, uint32_t *den)
 {
@@ -150,19 +150,21 @@ static void approximate(uint64_t value, uint64_t one, uint64_t limit, uint32_t *
 }
 
 /*
- * The true frequency as a ratio to a 1 GHz crystal, which is also the local APIC's bus clock. Linux
- * multiplies crystal kHz by the numerator in 32 bits: so the terms are small.
+ * The true frequency as a ratio to a crystal of about 1 GHz, which is also the local APIC's clock.
+ * Linux multiplies crystal kHz by the numerator in 32 bits: so the terms are small, and what the
+ * ratio is wrong by the crystal takes. Clocks go by the TSC, which is then right to 1 ppm; the APIC's
+ * timer is said to be at most 1/4000 off.
  */
 static void init_frequency(struct vcpuid *c)
 {
-	const uint32_t crystal = 1000000000, mhz = 1000000, limit = UINT32_MAX / (crystal / 1000);
+	const uint32_t crystal = 1000000000, mhz = 1000000, khz = 1000, limit = 4000;
 	uint64_t hz = time_tsc_hz();
 	struct cpuid_regs *tsc = &c->basic[CPUID_TSC];
 
 	if (!c->is_intel)
 		return;
 	approximate(hz, crystal, limit, &tsc->ebx, &tsc->eax);
-	tsc->ecx = crystal;
+	tsc->ecx = (uint32_t)((hz * tsc->eax / tsc->ebx + khz / 2) / khz * khz);
 	c->basic[CPUID_FREQUENCY] = (struct cpuid_regs){ .eax = (uint32_t)(hz / mhz),
 							 .ebx = (uint32_t)(hz / mhz),
 							 .ecx = 100 };
