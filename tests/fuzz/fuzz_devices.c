@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sources: vmm/dev/devices.c vmm/dev/device.c vmm/dev/vpic.c vmm/dev/vpit.c vmm/dev/vrtc.c vmm/dev/calendar.c vmm/dev/vuart.c vmm/dev/vi8042.c vmm/dev/vkeyboard.c vmm/dev/vpm.c vmm/dev/vpci.c vmm/dev/vdebug.c vmm/dev/vioapic.c vmm/bus.c vmm/gmem.c tests/fake/vm.c tests/fake/timer.c tests/fake/log.c */
+/* sources: vmm/dev/devices.c vmm/dev/device.c vmm/dev/vpic.c vmm/dev/vpit.c vmm/dev/vrtc.c vmm/dev/calendar.c vmm/dev/vuart.c vmm/dev/vi8042.c vmm/dev/vkeyboard.c vmm/dev/vmouse.c vmm/dev/vpm.c vmm/dev/vpci.c vmm/dev/vdebug.c vmm/dev/vioapic.c vmm/bus.c vmm/gmem.c tests/fake/vm.c tests/fake/timer.c tests/fake/log.c */
 /* runs: 5000 */
 /*
  * Any accesses to the ports of a PC, any input, any moments. Whatever they are: no device reads or

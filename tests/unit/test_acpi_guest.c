@@ -21,6 +21,7 @@
 #include "tests/fake/log_record.h"
 #include "vmm/acpi/acpi.h"
 #include "vmm/acpi/tables.h"
+#include "vmm/irqchip.h"
 
 static struct vm *guest_new(void)
 {
@@ -163,6 +164,17 @@ static void test_dsdt(void **state)
 
 	for (unsigned i = 0; i < ARRAY_SIZE(ports); i++)
 		assert_non_null(memmem(d, d->length, ports[i], sizeof(ports[i])));
+
+	/* An EISA ID: 0Ch, three letters in five bits each, four digits. Linux takes a keyboard
+	 * controller whose mouse is not here for one with that port switched off. */
+	static const uint8_t mouse_id[] = { 0x0c, 0x41, 0xd0, 0x0f, 0x13 };
+	/* An interrupt descriptor without flags: 22h, a mask; and the end tag behind it. */
+	static const uint8_t mouse_irq[] = { 0x22, (1 << IRQ_MOUSE) & 0xff, (1 << IRQ_MOUSE) >> 8,
+					     0x79 };
+
+	found = memmem(d, d->length, mouse_id, sizeof(mouse_id));
+	assert_non_null(found);
+	assert_non_null(memmem(found, 32, mouse_irq, sizeof(mouse_irq)));
 	fake_guest_free(vm);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sources: vmm/dev/devices.c vmm/dev/device.c vmm/dev/vpic.c vmm/dev/vpit.c vmm/dev/vrtc.c vmm/dev/calendar.c vmm/dev/vuart.c vmm/dev/vi8042.c vmm/dev/vkeyboard.c vmm/dev/vpm.c vmm/dev/vpci.c vmm/dev/vdebug.c vmm/dev/vioapic.c vmm/bus.c vmm/gmem.c tests/fake/vm.c tests/fake/timer.c tests/fake/irqchip.c tests/fake/log.c tests/fake/panic.c */
+/* sources: vmm/dev/devices.c vmm/dev/device.c vmm/dev/vpic.c vmm/dev/vpit.c vmm/dev/vrtc.c vmm/dev/calendar.c vmm/dev/vuart.c vmm/dev/vi8042.c vmm/dev/vkeyboard.c vmm/dev/vmouse.c vmm/dev/vpm.c vmm/dev/vpci.c vmm/dev/vdebug.c vmm/dev/vioapic.c vmm/bus.c vmm/gmem.c tests/fake/vm.c tests/fake/timer.c tests/fake/irqchip.c tests/fake/log.c tests/fake/panic.c */
 /* The list of devices: all or none, wherever the making of them fails. */
 #include <setjmp.h>
 #include <stdarg.h>

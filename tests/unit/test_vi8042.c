@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* sources: vmm/dev/vi8042.c vmm/dev/vkeyboard.c vmm/bus.c tests/fake/vm.c tests/fake/timer.c tests/fake/irqchip.c tests/fake/log.c tests/fake/panic.c */
-/* The keyboard controller: what drivers ask it, its keyboard, A20, and four ways to the reset line.
- */
+/* sources: vmm/dev/vi8042.c vmm/dev/vkeyboard.c vmm/dev/vmouse.c vmm/bus.c tests/fake/vm.c tests/fake/timer.c tests/fake/irqchip.c tests/fake/log.c tests/fake/panic.c */
+/* The keyboard controller: what drivers ask it, its keyboard and its mouse, A20, and four ways to
+ * the reset line. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -86,20 +86,201 @@ static void test_controller(void **state)
 	assert_int_equal(f->ends, 0);
 }
 
-/* Linux looks for the mouse's port by D3 and then A9: both must say no, and neither keep it
- * waiting. */
-static void test_no_mouse(void **state)
+/* Linux looks for the mouse's port by D3, A9, A7 and A8, and for a multiplexer of four by D3. */
+static void test_second_port(void **state)
+{
+	static const uint8_t loops[] = { 0x5a, 0xf0, 0x56, 0xa4 };
+	struct fake_vm *f = *state;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(loops); i++) {
+		command(f, 0xd3, loops[i]);
+		assert_int_equal(fake_inb(f, COMMAND) & (OBF | AUX), OBF | AUX);
+		assert_int_equal(get(f), loops[i]);
+		assert_int_equal(fake_inb(f, COMMAND) & (OBF | AUX), 0);
+	}
+	assert_int_equal(ask(f, 0xa9), 0x00);
+	command(f, 0xd2, 0x1c);
+	assert_int_equal(fake_inb(f, COMMAND) & (OBF | AUX), OBF);
+	assert_int_equal(get(f), 0x1c);
+}
+
+/* A byte for the mouse: its first answer. All that it says has the mouse's mark. */
+static int mouse(struct fake_vm *f, uint8_t byte)
+{
+	command(f, 0xd4, byte);
+	if (fake_inb(f, COMMAND) & OBF)
+		assert_int_equal(fake_inb(f, COMMAND) & AUX, AUX);
+	return get(f);
+}
+
+static void status_expect(struct fake_vm *f, uint8_t status, uint8_t resolution, uint8_t rate)
+{
+	assert_int_equal(mouse(f, 0xe9), 0xfa);
+	assert_int_equal(get(f), status);
+	assert_int_equal(get(f), resolution);
+	assert_int_equal(get(f), rate);
+	assert_int_equal(get(f), NOTHING);
+}
+
+static void test_mouse(void **state)
 {
 	struct fake_vm *f = *state;
 
-	command(f, 0xd3, 0x5a);
-	assert_int_equal(fake_inb(f, COMMAND) & (OBF | AUX), OBF);
-	assert_int_equal(get(f), 0x5a);
-	assert_int_equal(ask(f, 0xa9), 0x01);
-	command(f, 0xd4, 0xf2);
+	assert_int_equal(mouse(f, 0xff), 0xfa);
+	assert_int_equal(get(f), 0xaa);
+	assert_int_equal(get(f), 0x00);
 	assert_int_equal(get(f), NOTHING);
-	command(f, 0xd2, 0x1c);
-	assert_int_equal(get(f), 0x1c);
+	assert_int_equal(mouse(f, 0xf2), 0xfa);
+	assert_int_equal(get(f), 0x00);
+	assert_int_equal(get(f), NOTHING);
+	status_expect(f, 0, 2, 100);
+	assert_int_equal(mouse(f, 0xe7), 0xfa);
+	assert_int_equal(mouse(f, 0xf4), 0xfa);
+	assert_int_equal(mouse(f, 0xf0), 0xfa);
+	status_expect(f, 0x70, 2, 100);
+	assert_int_equal(mouse(f, 0xe6), 0xfa);
+	status_expect(f, 0x60, 2, 100);
+	assert_int_equal(mouse(f, 0xea), 0xfa);
+	status_expect(f, 0x20, 2, 100);
+	assert_int_equal(mouse(f, 0xf5), 0xfa);
+	status_expect(f, 0, 2, 100);
+	assert_int_equal(mouse(f, 0xeb), 0xfa); /* a report: no button, no movement */
+	assert_int_equal(get(f), 0x08);
+	assert_int_equal(get(f), 0);
+	assert_int_equal(get(f), 0);
+	assert_int_equal(mouse(f, 0xe1), 0xfe); /* a TrackPoint would know that */
+	assert_int_equal(get(f), NOTHING);
+}
+
+static void test_mouse_values(void **state)
+{
+	static const uint8_t rates[] = { 200, 10, 20, 40, 60, 80, 100 };
+	struct fake_vm *f = *state;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(rates); i++) {
+		assert_int_equal(mouse(f, 0xf3), 0xfa);
+		assert_int_equal(mouse(f, rates[i]), 0xfa);
+		status_expect(f, 0, 2, rates[i]);
+	}
+	for (uint8_t i = 0; i < 4; i++) {
+		assert_int_equal(mouse(f, 0xe8), 0xfa);
+		assert_int_equal(mouse(f, i), 0xfa);
+		status_expect(f, 0, i, 100);
+	}
+	assert_int_equal(mouse(f, 0xf3), 0xfa);
+	assert_int_equal(mouse(f, 101), 0xfe);
+	assert_int_equal(mouse(f, 0xe8), 0xfa);
+	assert_int_equal(mouse(f, 4), 0xfe);
+	assert_int_equal(mouse(f, 4), 0xfe); /* now a command that there is not */
+	status_expect(f, 0, 3, 100);
+	/* A command takes the place of the byte that another one waits for. */
+	assert_int_equal(mouse(f, 0xe8), 0xfa);
+	assert_int_equal(mouse(f, 0xf4), 0xfa);
+	assert_int_equal(mouse(f, 1), 0xfe);
+	assert_int_equal(mouse(f, 0xf6), 0xfa);
+	status_expect(f, 0, 2, 100);
+	/* Three sample rates in a row would wake a wheel: there is none. */
+	for (unsigned i = 0; i < 3; i++) {
+		static const uint8_t knock[] = { 200, 100, 80 };
+
+		assert_int_equal(mouse(f, 0xf3), 0xfa);
+		assert_int_equal(mouse(f, knock[i]), 0xfa);
+	}
+	assert_int_equal(mouse(f, 0xf2), 0xfa);
+	assert_int_equal(get(f), 0x00);
+	assert_int_equal(mouse(f, 0xfe), 0x00); /* resend */
+}
+
+static void test_mouse_wrap(void **state)
+{
+	struct fake_vm *f = *state;
+
+	assert_int_equal(mouse(f, 0xee), 0xfa);
+	for (unsigned byte = 0; byte < 0xff; byte++)
+		if (byte != 0xec)
+			assert_int_equal(mouse(f, (uint8_t)byte), byte);
+	assert_int_equal(mouse(f, 0xec), 0xfa);
+	assert_int_equal(mouse(f, 0x33), 0xfe);
+	assert_int_equal(mouse(f, 0xee), 0xfa);
+	assert_int_equal(mouse(f, 0xff), 0xfa);
+	assert_int_equal(get(f), 0xaa);
+	assert_int_equal(get(f), 0x00);
+	status_expect(f, 0, 2, 100);
+}
+
+static void test_mouse_interrupt(void **state)
+{
+	struct fake_vm *f = *state;
+
+	assert_int_equal(mouse(f, 0xf4), 0xfa); /* firmware has it off */
+	assert_int_equal(f->rises[IRQ_MOUSE], 0);
+	command(f, 0x60, 0x47);
+	command(f, 0xd3, 0xa5);
+	assert_true(f->lines[IRQ_MOUSE]);
+	assert_false(f->lines[IRQ_KEYBOARD]);
+	assert_int_equal(get(f), 0xa5);
+	assert_false(f->lines[IRQ_MOUSE]);
+	command(f, 0xd4, 0xf2);
+	assert_int_equal(f->rises[IRQ_MOUSE], 2);
+	assert_int_equal(fake_inb(f, DATA), 0xfa);
+	assert_int_equal(f->rises[IRQ_MOUSE], 3); /* each byte is an edge */
+	assert_int_equal(f->rises[IRQ_KEYBOARD], 0);
+	command(f, 0x60, 0x45); /* switched off with a byte waiting */
+	assert_false(f->lines[IRQ_MOUSE]);
+	command(f, 0x60, 0x47);
+	assert_true(f->lines[IRQ_MOUSE]);
+	fake_outb(f, COMMAND, 0xd0); /* its line is a pin of the output port */
+	assert_int_equal(fake_inb(f, DATA), 0x00);
+	assert_int_equal(get(f) & 0x30, 0x20);
+	command(f, 0xd4, 0xf4);
+	assert_true(f->lines[IRQ_MOUSE]);
+	lock_take(&f->vm.lock);
+	vi8042_class.reset(&f->vm);
+	lock_drop(&f->vm.lock);
+	assert_false(f->lines[IRQ_MOUSE]);
+	assert_int_equal(fake_inb(f, COMMAND), SYS | UNLOCKED);
+	status_expect(f, 0, 2, 100);
+}
+
+static void test_mouse_off(void **state)
+{
+	struct fake_vm *f = *state;
+
+	command(f, 0xd4, 0xff);
+	assert_int_equal(ask(f, 0x20), 0xfa); /* what was there before */
+	assert_int_equal(get(f), 0x45);	      /* the byte for the mouse switched it on */
+	fake_outb(f, COMMAND, 0xa7);	      /* 0xaa was taken already */
+	assert_int_equal(get(f), 0xaa);
+	assert_int_equal(get(f), NOTHING);
+	assert_int_equal(ask(f, 0x20), 0x65);
+	fake_outb(f, COMMAND, 0xa8);
+	assert_int_equal(get(f), 0x00);
+	assert_int_equal(get(f), NOTHING);
+}
+
+/* The keyboard goes before the mouse, and neither loses anything to the other. */
+static void test_both(void **state)
+{
+	static const struct {
+		uint8_t byte;
+		bool aux;
+	} want[] = { { 0xfa, true }, { 0xfa, false }, { 0xab, false }, { 0x41, false },
+		     { 0x00, true }, { 0xfa, true },  { 0x00, true } };
+	struct fake_vm *f = *state;
+
+	command(f, 0xd4, 0xf2);
+	fake_outb(f, DATA, 0xf2);
+	command(f, 0xd4, 0xf2);
+	for (unsigned i = 0; i < ARRAY_SIZE(want); i++) {
+		assert_int_equal(!!(fake_inb(f, COMMAND) & AUX), want[i].aux);
+		assert_int_equal(get(f), want[i].byte);
+	}
+	assert_int_equal(get(f), NOTHING);
+	for (unsigned i = 0; i < 1000; i++)
+		command(f, 0xd4, 0xe9);
+	for (unsigned i = 0; i < PS2_QUEUE + 1; i++)
+		assert_int_not_equal(get(f), NOTHING);
+	assert_int_equal(get(f), NOTHING);
 }
 
 static void test_identify(void **state)
@@ -297,10 +478,12 @@ static void test_reset(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_controller),	  TEST(test_no_mouse),	 TEST(test_identify),
-		TEST(test_keyboard),	  TEST(test_interrupt),	 TEST(test_keyboard_off),
-		TEST(test_scan_code_set), TEST(test_order),	 TEST(test_overflow),
-		TEST(test_a20),		  TEST(test_reset_line), TEST(test_reset),
+		TEST(test_controller),	  TEST(test_second_port), TEST(test_mouse),
+		TEST(test_mouse_values),  TEST(test_mouse_wrap),  TEST(test_mouse_interrupt),
+		TEST(test_mouse_off),	  TEST(test_both),	  TEST(test_identify),
+		TEST(test_keyboard),	  TEST(test_interrupt),	  TEST(test_keyboard_off),
+		TEST(test_scan_code_set), TEST(test_order),	  TEST(test_overflow),
+		TEST(test_a20),		  TEST(test_reset_line),  TEST(test_reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

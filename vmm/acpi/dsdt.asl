@@ -103,6 +103,16 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "PLINTH", "PLINTHVM", 1)
 				})
 			}
 
+			/* Its ports are the keyboard's. */
+			Device (MOU)
+			{
+				Name (_HID, EisaId ("PNP0F13"))
+				Name (_CRS, ResourceTemplate ()
+				{
+					IRQNoFlags () { 12 }
+				})
+			}
+
 			Device (COM1)
 			{
 				Name (_HID, EisaId ("PNP0501"))

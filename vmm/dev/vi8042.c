@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The 8042 keyboard controller of a PC/AT with a keyboard, and without the port for a mouse; and
- * system control port A. It is there for guests that look for a keyboard, and for the reset line
- * and the A20 gate, which hang off it for historical reasons. Nobody types on it.
+ * The 8042 keyboard controller of a PS/2 with a keyboard and a mouse ("auxiliary device", AUX), and
+ * system control port A. It is there for guests that look for them, and for the reset line and the
+ * A20 gate, which hang off it for historical reasons. Three speak through one output buffer: the
+ * controller first, then the keyboard, then the mouse; for a mouse's byte there is a status bit.
  * IBM PS/2 Hardware Interface Technical Reference, "Keyboard and Auxiliary Device Controller".
  */
 #include "lib/string.h"
@@ -20,11 +21,13 @@ enum status {
 	STATUS_SYS = 1 << 2, /* the self test has been passed */
 	STATUS_CMD = 1 << 3, /* the last write was to 64h */
 	STATUS_UNLOCKED = 1 << 4,
+	STATUS_AUX = 1 << 5, /* the output buffer's byte is the mouse's */
 };
 
 /* The command byte, ram[0]. */
 enum command_byte {
 	CTR_KEY_IRQ = 1 << 0,
+	CTR_AUX_IRQ = 1 << 1,
 	CTR_SYS = 1 << 2,
 	CTR_KEY_OFF = 1 << 4,
 	CTR_AUX_OFF = 1 << 5,
@@ -36,6 +39,7 @@ enum output_port {
 	OUT_NO_RESET = 1 << 0,
 	OUT_A20 = 1 << 1,
 	OUT_KEY_IRQ = 1 << 4,
+	OUT_AUX_IRQ = 1 << 5,
 	OUT_KEY_DATA = 1 << 7,
 	OUT_AT_RESET = OUT_NO_RESET | OUT_A20 | OUT_KEY_DATA | 0x0c,
 };
@@ -67,7 +71,6 @@ enum controller_command {
 enum {
 	REPLY_SELF_TEST = 0x55,
 	REPLY_TEST_GOOD = 0,
-	REPLY_AUX_CLOCK_LOW = 1, /* nothing is on that connector */
 	REPLY_NO_PASSWORD = 0xf1,
 	INPUT_UNLOCKED = 0x80,
 };
@@ -89,41 +92,64 @@ static uint8_t key_translate(uint8_t byte)
 	return byte == SET2_ID ? SET1_ID : byte;
 }
 
+static void line_update(struct vm *vm, bool *line, unsigned isa_irq, bool level)
+{
+	if (level == *line)
+		return;
+	*line = level;
+	irqchip_line(vm, isa_irq, level);
+}
+
 static void irq_update(struct vm *vm)
 {
 	struct vi8042 *k = &vm->vi8042;
-	bool irq = k->status & STATUS_OBF && k->ram[0] & CTR_KEY_IRQ && !(k->ram[0] & CTR_KEY_OFF);
+	bool full = k->status & STATUS_OBF, aux = k->status & STATUS_AUX;
 
-	if (irq == k->irq)
-		return;
-	k->irq = irq;
-	irqchip_line(vm, IRQ_KEYBOARD, irq);
+	line_update(vm, &k->irq, IRQ_KEYBOARD,
+		    full && !aux && k->ram[0] & CTR_KEY_IRQ && !(k->ram[0] & CTR_KEY_OFF));
+	line_update(vm, &k->aux_irq, IRQ_MOUSE, full && aux && k->ram[0] & CTR_AUX_IRQ);
 }
 
-/* Fills the output buffer where it is empty: the controller's own answers go first. */
-static void buffer_fill(struct vm *vm)
+static void buffer_put(struct vi8042 *k, uint8_t byte, bool aux)
 {
-	struct vi8042 *k = &vm->vi8042;
+	k->data = byte;
+	k->status |= STATUS_OBF | (aux ? STATUS_AUX : 0);
+}
 
-	if (!(k->status & STATUS_OBF) && k->has_reply) {
-		k->data = k->reply;
+/* The output buffer is empty: takes the next byte, if there is one and its clock is on. */
+static void buffer_take(struct vi8042 *k)
+{
+	if (k->has_reply) {
 		k->has_reply = false;
-		k->status |= STATUS_OBF;
-	} else if (!(k->status & STATUS_OBF) && k->keyboard.queue.count &&
-		   !(k->ram[0] & CTR_KEY_OFF)) {
+		buffer_put(k, k->reply, k->reply_is_aux);
+	} else if (k->keyboard.queue.count && !(k->ram[0] & CTR_KEY_OFF)) {
 		uint8_t byte = ps2_take(&k->keyboard.queue);
 
-		k->data = k->ram[0] & CTR_TRANSLATE ? key_translate(byte) : byte;
-		k->status |= STATUS_OBF;
+		buffer_put(k, k->ram[0] & CTR_TRANSLATE ? key_translate(byte) : byte, false);
+	} else if (k->mouse.queue.count && !(k->ram[0] & CTR_AUX_OFF)) {
+		buffer_put(k, ps2_take(&k->mouse.queue), true);
 	}
+}
+
+/* After each change of what it depends on. */
+static void buffer_fill(struct vm *vm)
+{
+	if (!(vm->vi8042.status & STATUS_OBF))
+		buffer_take(&vm->vi8042);
 	irq_update(vm);
+}
+
+static void reply_make(struct vm *vm, uint8_t byte, bool aux)
+{
+	vm->vi8042.reply = byte;
+	vm->vi8042.reply_is_aux = aux;
+	vm->vi8042.has_reply = true;
+	buffer_fill(vm);
 }
 
 static void controller_reply(struct vm *vm, uint8_t byte)
 {
-	vm->vi8042.reply = byte;
-	vm->vi8042.has_reply = true;
-	buffer_fill(vm);
+	reply_make(vm, byte, false);
 }
 
 /* A byte for the keyboard; sending it switches the keyboard's clock on. */
@@ -131,6 +157,14 @@ static void keyboard_write(struct vm *vm, uint8_t byte)
 {
 	vm->vi8042.ram[0] &= ~CTR_KEY_OFF;
 	vkeyboard_write(&vm->vi8042.keyboard, byte);
+	buffer_fill(vm);
+}
+
+/* And for the mouse likewise. */
+static void mouse_write(struct vm *vm, uint8_t byte)
+{
+	vm->vi8042.ram[0] &= ~CTR_AUX_OFF;
+	vmouse_write(&vm->vi8042.mouse, byte);
 	buffer_fill(vm);
 }
 
@@ -144,7 +178,8 @@ static void output_port_write(struct vm *vm, uint8_t value)
 
 static uint8_t output_port_read(const struct vi8042 *k)
 {
-	return (k->output_port & ~OUT_KEY_IRQ) | (k->irq ? OUT_KEY_IRQ : 0);
+	return (k->output_port & ~(OUT_KEY_IRQ | OUT_AUX_IRQ)) | (k->irq ? OUT_KEY_IRQ : 0) |
+	       (k->aux_irq ? OUT_AUX_IRQ : 0);
 }
 
 /* The byte that a command of the controller's waited for. */
@@ -162,10 +197,9 @@ static void command_data_write(struct vm *vm, uint8_t byte)
 		buffer_fill(vm);
 		break;
 	case CMD_WRITE_OUTPUT_PORT: output_port_write(vm, byte); break;
-	case CMD_WRITE_KEY_BUFFER:
-	/* A byte that should come back as the mouse's: without that port, as the keyboard's. */
-	case CMD_WRITE_AUX_BUFFER: controller_reply(vm, byte); break;
-	case CMD_WRITE_AUX: break; /* nobody is there */
+	case CMD_WRITE_KEY_BUFFER: controller_reply(vm, byte); break;
+	case CMD_WRITE_AUX_BUFFER: reply_make(vm, byte, true); break;
+	case CMD_WRITE_AUX: mouse_write(vm, byte); break;
 	}
 }
 
@@ -183,13 +217,13 @@ static void command_write(struct vm *vm, uint8_t command)
 	case CMD_TEST_PASSWORD: controller_reply(vm, REPLY_NO_PASSWORD); break;
 	case CMD_AUX_DISABLE: k->ram[0] |= CTR_AUX_OFF; break;
 	case CMD_AUX_ENABLE: k->ram[0] &= ~CTR_AUX_OFF; break;
-	case CMD_AUX_TEST: controller_reply(vm, REPLY_AUX_CLOCK_LOW); break;
+	case CMD_AUX_TEST:
+	case CMD_KEY_TEST: controller_reply(vm, REPLY_TEST_GOOD); break;
 	case CMD_SELF_TEST:
 		k->ram[0] |= CTR_SYS;
 		k->status |= STATUS_SYS;
 		controller_reply(vm, REPLY_SELF_TEST);
 		break;
-	case CMD_KEY_TEST: controller_reply(vm, REPLY_TEST_GOOD); break;
 	case CMD_KEY_DISABLE: k->ram[0] |= CTR_KEY_OFF; break;
 	case CMD_KEY_ENABLE: k->ram[0] &= ~CTR_KEY_OFF; break;
 	case CMD_READ_INPUT_PORT: controller_reply(vm, INPUT_UNLOCKED); break;
@@ -212,7 +246,7 @@ static void data_access(struct vm *vm, void *dev, struct bus_access *a)
 	(void)dev;
 	if (!a->write) {
 		a->value = k->data;
-		k->status &= ~STATUS_OBF;
+		k->status &= ~(STATUS_OBF | STATUS_AUX);
 		irq_update(vm); /* the next byte makes an edge */
 		buffer_fill(vm);
 		return;
@@ -254,14 +288,16 @@ static void control_a_access(struct vm *vm, void *dev, struct bus_access *a)
 static void vi8042_reset(struct vm *vm)
 {
 	struct vi8042 *k = &vm->vi8042;
-	bool irq = k->irq;
+	bool irq = k->irq, aux_irq = k->aux_irq;
 
 	memset(k, 0, sizeof(*k));
 	k->irq = irq;
+	k->aux_irq = aux_irq;
 	k->ram[0] = CTR_AT_RESET;
 	k->status = STATUS_SYS | STATUS_UNLOCKED;
 	k->output_port = OUT_AT_RESET;
 	vkeyboard_reset(&k->keyboard);
+	vmouse_reset(&k->mouse);
 	irq_update(vm);
 }
 
