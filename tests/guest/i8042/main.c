@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* The keyboard controller and its keyboard: self-tests, command byte, identification, IRQ 1. */
+/* The keyboard controller, its keyboard and its mouse: self-tests, command byte, identification,
+ * IRQ 1 and IRQ 12. */
 #include "lib/apic.h"
 #include "lib/cpu.h"
 #include "lib/pic.h"
@@ -7,13 +8,25 @@
 #include "lib/time.h"
 #include "lib/trap.h"
 
-enum { STATUS_OUT_FULL = 1, STATUS_IN_FULL = 2, NOTHING = 0x100, IRQ = 1 };
+enum { STATUS_OUT_FULL = 1, STATUS_IN_FULL = 2, STATUS_AUX = 0x20 };
+enum { NOTHING = 0x100, IRQ = 1, IRQ_AUX = 12 };
 enum { CMD_READ_BYTE = 0x20, CMD_WRITE_BYTE = 0x60, CMD_SELF_TEST = 0xaa, CMD_KBD_TEST = 0xab };
 enum { CMD_KBD_OFF = 0xad, CMD_KBD_ON = 0xae, CMD_READ_OUT = 0xd0, CMD_WRITE_OUT = 0xd1 };
+enum { CMD_AUX_OFF = 0xa7, CMD_AUX_ON = 0xa8, CMD_AUX_TEST = 0xa9 };
+enum { CMD_AUX_LOOP = 0xd3, CMD_AUX_WRITE = 0xd4 };
 enum { OUT_A20 = 2, OUT_NO_RESET = 1 };
-enum { BYTE_IRQ1 = 1, BYTE_SYSTEM = 4, BYTE_KBD_OFF = 0x10, BYTE_TRANSLATE = 0x40 };
+enum {
+	BYTE_IRQ1 = 1,
+	BYTE_IRQ12 = 2,
+	BYTE_SYSTEM = 4,
+	BYTE_KBD_OFF = 0x10,
+	BYTE_AUX_OFF = 0x20,
+	BYTE_TRANSLATE = 0x40
+};
 enum { KBD_LEDS = 0xed, KBD_ECHO = 0xee, KBD_SCANCODES = 0xf0, KBD_ID = 0xf2, KBD_RATE = 0xf3 };
 enum { KBD_ENABLE = 0xf4, KBD_DISABLE = 0xf5, KBD_RESET = 0xff };
+enum { MOUSE_STATUS = 0xe9, MOUSE_ID = 0xf2, MOUSE_RATE = 0xf3, MOUSE_ENABLE = 0xf4 };
+enum { MOUSE_DISABLE = 0xf5, MOUSE_DEFAULTS = 0xf6, MOUSE_RESET = 0xff };
 enum { ACK = 0xfa, BAT_OK = 0xaa, SELF_TEST_OK = 0x55 };
 
 static void wait_in_empty(void)
@@ -118,6 +131,61 @@ static void test_keyboard(void)
 	check_eq("enable: acknowledged", ACK, receive());
 }
 
+static void test_second_port(void)
+{
+	set_command_byte(BYTE_SYSTEM | BYTE_AUX_OFF);
+	command(CMD_AUX_ON);
+	command(CMD_READ_BYTE);
+	check_eq("command byte after the mouse's port was opened", 0, receive() & BYTE_AUX_OFF);
+	command(CMD_AUX_OFF);
+	command(CMD_READ_BYTE);
+	check_eq("and closed", BYTE_AUX_OFF, receive() & BYTE_AUX_OFF);
+	command(CMD_AUX_TEST);
+	check_eq("the mouse port's test", 0, receive());
+	command(CMD_AUX_ON);
+	command(CMD_AUX_LOOP);
+	send(0x5a);
+	check_eq("the loop's byte is the mouse's", STATUS_OUT_FULL | STATUS_AUX,
+		 inb(I8042_STATUS) & (STATUS_OUT_FULL | STATUS_AUX));
+	check_eq("a byte looped back", 0x5a, receive());
+	check_eq("the buffer is empty", 0, inb(I8042_STATUS) & (STATUS_OUT_FULL | STATUS_AUX));
+}
+
+static void mouse_send(uint8_t v)
+{
+	command(CMD_AUX_WRITE);
+	send(v);
+}
+
+static void test_mouse(void)
+{
+	mouse_send(MOUSE_RESET);
+	check_eq("mouse reset: acknowledged", ACK, receive());
+	check_eq("mouse reset: its self-test", BAT_OK, receive());
+	check_eq("mouse reset: its ID", 0, receive());
+	mouse_send(MOUSE_ID);
+	for (int i = 0; i < 20000 && !(inb(I8042_STATUS) & STATUS_OUT_FULL); i++)
+		time_wait_us(50);
+	check_eq("its bytes are marked", STATUS_AUX, inb(I8042_STATUS) & STATUS_AUX);
+	check_eq("mouse identify: acknowledged", ACK, receive());
+	check_eq("mouse identify: a plain mouse", 0, receive());
+	mouse_send(MOUSE_RATE);
+	check_eq("mouse rate: acknowledged", ACK, receive());
+	mouse_send(40);
+	check_eq("mouse rate: parameter acknowledged", ACK, receive());
+	mouse_send(MOUSE_ENABLE);
+	check_eq("mouse enable: acknowledged", ACK, receive());
+	mouse_send(MOUSE_STATUS);
+	check_eq("mouse status: acknowledged", ACK, receive());
+	check_eq("mouse status: enabled", 0x20, receive());
+	check_eq("mouse status: resolution", 2, receive());
+	check_eq("mouse status: rate", 40, receive());
+	mouse_send(MOUSE_DEFAULTS);
+	check_eq("mouse defaults: acknowledged", ACK, receive());
+	mouse_send(MOUSE_DISABLE);
+	check_eq("mouse disable: acknowledged", ACK, receive());
+}
+
 static volatile unsigned seen;
 
 static void take(struct trap_frame *f)
@@ -152,6 +220,29 @@ static void test_interrupt(void)
 	set_command_byte(BYTE_SYSTEM | BYTE_IRQ1 | BYTE_TRANSLATE);
 }
 
+static void take_aux(struct trap_frame *f)
+{
+	(void)f;
+	seen = inb(I8042_STATUS) & STATUS_AUX ? inb(I8042_DATA) : NOTHING;
+	pic_eoi(IRQ_AUX);
+}
+
+static void test_mouse_interrupt(void)
+{
+	drain();
+	trap_set_handler(PIC_VECTOR + IRQ_AUX, take_aux);
+	pic_set_mask(IRQ_AUX, false);
+	set_command_byte(BYTE_SYSTEM | BYTE_IRQ1 | BYTE_IRQ12);
+	seen = NOTHING;
+	irq_enable();
+	mouse_send(MOUSE_DISABLE);
+	time_wait_us(20000);
+	irq_disable();
+	check_eq("IRQ 12 brings the mouse's byte", ACK, seen);
+	check_eq("interrupts of the mouse", 1, trap_count[PIC_VECTOR + IRQ_AUX]);
+	set_command_byte(BYTE_SYSTEM | BYTE_IRQ1 | BYTE_AUX_OFF | BYTE_TRANSLATE);
+}
+
 void guest_main(void)
 {
 	apic_init_virtual_wire();
@@ -159,5 +250,8 @@ void guest_main(void)
 	drain();
 	test_controller();
 	test_keyboard();
+	test_second_port();
+	test_mouse();
 	test_interrupt();
+	test_mouse_interrupt();
 }
