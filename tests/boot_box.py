@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What tests that boot have in hand: a folder, an emulator, and checks that say what was seen."""
+import fcntl
 import os
 import re
 
@@ -15,6 +16,22 @@ GUEST_PASS = 0x10
 
 class Failure(Exception):
     """A test's finding, in words."""
+
+
+def own_folder(base):
+    """`base`, or the first of base-2, base-3 … that no other run is using, and the file that says so."""
+    number = 1
+    while True:
+        path = base if number == 1 else "%s-%d" % (base, number)
+        os.makedirs(path, exist_ok=True)
+        # Held while it is open, so that it ends with this process, however that ends.
+        lock = open(os.path.join(path, ".lock"), "w", encoding="utf-8")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return path, lock
+        except BlockingIOError:
+            lock.close()
+            number += 1
 
 
 def tail(text, lines=40):

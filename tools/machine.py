@@ -42,6 +42,7 @@ class Machine:
     plinth: str = ""  # more words for Plinth's command line
     direct: bool = False  # the first module on the bare machine, without Plinth
     boot: str = "iso"
+    restarts: bool = False  # a reset starts it anew; without this it is QEMU's end
     count: bool = False  # instructions are the clock, so that each run is the same
     guest_ports: bool = False  # the guest gets QEMU's exit port and debug console
     image: str = PLINTH
@@ -191,7 +192,9 @@ def qemu_command(machine, image, serial):
     cpu = machine.cpu_model or ("host" if machine.accel == "kvm" else "EPYC,+svm,+npt")
     command = ["qemu-system-x86_64", "-machine", "pc", "-accel", machine.accel, "-cpu", cpu,
                "-smp", str(machine.cpus), "-m", "%dM" % machine.megabytes(),
-               "-display", "none", "-nic", "none", "-no-reboot", "-no-user-config"]
+               "-display", "none", "-nic", "none", "-no-user-config"]
+    if not machine.restarts:
+        command.append("-no-reboot")
     if machine.count:
         command += ["-icount", "shift=0,sleep=off", "-rtc", "base=2024-01-01T00:00:00,clock=vm",
                     "-seed", "1"]
@@ -242,9 +245,9 @@ def repeatable_library(folder):
     library = os.path.join(folder, "srand.so")
     if not os.path.exists(library):
         source = os.path.join(TOP, "tools", "srand.c")
-        subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-Wall", "-o", library + ".new", source],
-                       check=True)
-        os.rename(library + ".new", library)
+        new = "%s.%d" % (library, os.getpid())
+        subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-Wall", "-o", new, source], check=True)
+        os.rename(new, library)
     return library
 
 

@@ -58,9 +58,10 @@ def baseline(box, emulator, kernel, words):
         if not os.path.exists(kept):
             result = box.run([(kernel, words), (INITRD, "")], direct=True, timeout=400)
             between(result.output, "dmesg")
-            with open(kept + ".new", "w", encoding="utf-8") as f:
+            new = "%s.%d" % (kept, os.getpid())
+            with open(new, "w", encoding="utf-8") as f:
                 f.write(result.output)
-            os.rename(kept + ".new", kept)
+            os.rename(new, kept)
         with open(kept, encoding="utf-8") as f:
             return f.read()
 
