@@ -530,6 +530,13 @@ static void mb2_modules(void **state)
 	assert_int_equal(parse(multiboot2_parse, BASE), 0);
 	assert_int_equal(info.module_count, BOOT_MODULES);
 	assert_int_equal(info.modules[BOOT_MODULES - 1].start.raw, BOOT_MODULES - 1);
+	/* One without room for its end. */
+	end = BASE;
+	mb = begin_mb2();
+	put_map(24, 1);
+	put_tag(MB2_MODULE, "\1\0\0\0\2\0\0", 7);
+	end_mb2(mb);
+	assert_int_equal(parse(multiboot2_parse, BASE), -EINVAL);
 	end = BASE;
 	mb = begin_mb2();
 	put_map(24, 1);

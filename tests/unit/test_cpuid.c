@@ -235,6 +235,8 @@ static void masks_follow_features(void **state)
 	}
 	make(CPU_AMD, CPUID_80000001_EDX_NX);
 	assert_true(m.vm.efer_allowed & EFER_NXE);
+	make(CPU_AMD, CPUID_80000001_EDX_SYSCALL);
+	assert_false(m.vm.efer_allowed & EFER_NXE);
 }
 
 static void the_moving_bits(void **state)
