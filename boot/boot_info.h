@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a boot loader told, whichever it was. boot/ fills it; nothing later knows which loader ran. */
+/* What a boot loader told, whichever it was. boot/ fills it; nothing later knows which loader ran.
+ */
 #ifndef BOOT_INFO_H
 #define BOOT_INFO_H
 
@@ -8,7 +9,13 @@
 enum { BOOT_REGIONS = 128, BOOT_MODULES = 32, BOOT_STRING = 2048 };
 
 /* The types of an E820 entry (ACPI, "System Address Map Interfaces"). */
-enum region_type { REGION_RAM = 1, REGION_RESERVED = 2, REGION_ACPI = 3, REGION_NVS = 4, REGION_BAD = 5 };
+enum region_type {
+	REGION_RAM = 1,
+	REGION_RESERVED = 2,
+	REGION_ACPI = 3,
+	REGION_NVS = 4,
+	REGION_BAD = 5
+};
 
 struct boot_region {
 	uint64_t base, size;
@@ -18,7 +25,8 @@ struct boot_region {
 struct boot_module {
 	hpa_t start;
 	uint64_t size;
-	char cmdline[BOOT_STRING]; /* the module's line in the boot loader's config, file name removed */
+	char cmdline[BOOT_STRING]; /* the module's line in the boot loader's config, file name
+				      removed */
 	bool cmdline_cut;
 };
 
@@ -30,8 +38,9 @@ struct boot_info {
 	unsigned region_count;
 	struct boot_module modules[BOOT_MODULES];
 	unsigned module_count;
-	struct boot_region keep; /* of the loader's own: holds the RSDP's copy; never to be overwritten */
-	hpa_t rsdp; /* raw 0: the loader did not say, search for it */
+	struct boot_region
+		keep; /* of the loader's own: holds the RSDP's copy; never to be overwritten */
+	hpa_t rsdp;   /* raw 0: the loader did not say, search for it */
 };
 
 #endif

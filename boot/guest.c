@@ -14,7 +14,8 @@
 
 enum { STATUS_OK = 0, STATUS_CRASHED = 0x7e, STATUS_FAILED = 0x7f };
 
-/* For Plinth itself when the guest may have the rest: page tables, devices, what later guests need. */
+/* For Plinth itself when the guest may have the rest: page tables, devices, what later guests need.
+ */
 #define RESERVE (32 * MIB)
 
 static uint64_t default_memory(void)
@@ -44,13 +45,15 @@ static int check_modules(const struct boot_info *info)
 
 		/* A line that was cut is worse than none: what is missing may be what mattered. */
 		if (m->cmdline_cut) {
-			log_error("boot: the command line of module %u is longer than %u bytes, the most that Plinth takes: shorten it",
+			log_error("boot: the command line of module %u is longer than %u bytes, "
+				  "the most that Plinth takes: shorten it",
 				  i + 1, BOOT_STRING - 1);
 			return -E2BIG;
 		}
 		if (is_in_ram(info, m))
 			continue;
-		log_error("boot: module %u, %lu bytes at %#lx, lies where the boot loader's map has no RAM",
+		log_error("boot: module %u, %lu bytes at %#lx, lies where the boot loader's map "
+			  "has no RAM",
 			  i + 1, (unsigned long)m->size, (unsigned long)m->start.raw);
 		return -EFAULT;
 	}
@@ -100,21 +103,42 @@ static void print_exits(const struct vcpu *v)
 	log_result("exits: %lu", (unsigned long)total);
 	for (unsigned k = 0; k < EXIT_KINDS; k++)
 		if (v->counts[k])
-			log_result("exits: %10lu %s", (unsigned long)v->counts[k], vm_exit_names[k]);
+			log_result("exits: %10lu %s", (unsigned long)v->counts[k],
+				   vm_exit_names[k]);
 }
 
-static uint8_t print_end(const struct vm *vm)
+static uint8_t print_end(enum vm_end end, uint8_t exit_status)
 {
 	static const char *const hows[] = { [VM_POWERED_OFF] = "powered off",
 					    [VM_RESET] = "reset",
 					    [VM_EXIT_PORT] = "exit port",
 					    [VM_CRASHED] = "stopped by Plinth" };
-	uint8_t status = vm->end == VM_EXIT_PORT ? (uint8_t)vm->exit_status :
-			 vm->end == VM_CRASHED	 ? STATUS_CRASHED :
-						   STATUS_OK;
+	uint8_t status = end == VM_EXIT_PORT ? exit_status
+			 : end == VM_CRASHED ? STATUS_CRASHED
+					     : STATUS_OK;
 
-	log_result("plinth: guest ended: %s, status %u", hows[vm->end], status);
+	log_result("plinth: guest ended: %s, status %u", hows[end], status);
 	return status;
+}
+
+/*
+ * Whatever the guest had must be back. Plinth's own page tables are left out: they keep what they
+ * have grown to, since a CPU may have cached the way through them, and the next guest uses it
+ * again.
+ */
+static void print_memory_after(const uint64_t before[MEM_OWNERS])
+{
+	bool all = true;
+
+	for (enum mem_owner o = 0; o < MEM_OWNERS; o++) {
+		if (pmem_used(o) == before[o] || o == MEM_SPACE)
+			continue;
+		all = false;
+		log_error("memory: %s: %lu KiB in use before the guest, %lu KiB after it",
+			  mem_owner_names[o], before[o] / KIB, pmem_used(o) / KIB);
+	}
+	if (all)
+		log_info("memory: all that the guest had is free again");
 }
 
 uint8_t guest_run(const struct boot_info *info, const struct options *o)
@@ -123,9 +147,13 @@ uint8_t guest_run(const struct boot_info *info, const struct options *o)
 				    .memory = o->memory ? o->memory : default_memory(),
 				    .debug_ports = o->debug_ports,
 				    .end_on_reset = o->end_on_reset };
+	uint64_t before[MEM_OWNERS];
+	enum vm_end vm_end;
+	uint8_t exit_status;
 	struct vm *vm;
-	uint8_t status;
 
+	for (enum mem_owner owner = 0; owner < MEM_OWNERS; owner++)
+		before[owner] = pmem_used(owner);
 	if (rtc_read(acpi_info.century, &config.boot_time))
 		log_warn("boot: the machine's clock cannot be read; the guest's begins in 1970");
 	use_modules(info, &config);
@@ -137,7 +165,9 @@ uint8_t guest_run(const struct boot_info *info, const struct options *o)
 	print_cost(&config);
 	vm_wait(vm);
 	print_exits(vm->vcpus[0]);
-	status = print_end(vm);
+	vm_end = vm->end;
+	exit_status = (uint8_t)vm->exit_status;
 	vm_destroy(vm);
-	return status;
+	print_memory_after(before);
+	return print_end(vm_end, exit_status);
 }

@@ -12,6 +12,7 @@
 #include "arch/x86_64/tsc.h"
 #include "arch/x86_64/virt/virt.h"
 #include "boot/boot_info.h"
+#include "boot/crash.h"
 #include "boot/guest.h"
 #include "boot/multiboot.h"
 #include "boot/options.h"
@@ -68,10 +69,12 @@ static void parse_loader(uint32_t magic, uint32_t info)
 	else if (magic == MB1_BOOT_MAGIC)
 		err = multiboot1_parse(info, boot_at, &boot_info);
 	else
-		panic("boot: started with %#x in EAX, which is neither multiboot 1 (%#x) nor 2 (%#x)",
+		panic("boot: started with %#x in EAX, which is neither multiboot 1 (%#x) nor 2 "
+		      "(%#x)",
 		      magic, MB1_BOOT_MAGIC, MB2_BOOT_MAGIC);
 	if (err)
-		panic("boot: the %s information at %#x contradicts itself", boot_info.loader_kind, info);
+		panic("boot: the %s information at %#x contradicts itself", boot_info.loader_kind,
+		      info);
 }
 
 /* The console comes first: whatever is wrong later can be said. */
@@ -82,7 +85,14 @@ static void init_options(void)
 		log_warn("boot: no serial port for console=%s", options.console);
 	log_set_level(options.log_level);
 	if (end_configure(options.exit)) {
-		log_error("options: \"exit=%s\" is wrong: acpi, bochs or a port number would be right", options.exit);
+		log_error("options: \"exit=%s\" is wrong: acpi, bochs or a port number would be "
+			  "right",
+			  options.exit);
+		options_wrong = true;
+	}
+	if (options.crash[0] && !crash_is_kind(options.crash)) {
+		log_error("options: \"crash=%s\": there is no such kind (boot/crash.c has them)",
+			  options.crash);
 		options_wrong = true;
 	}
 	panic_set_end(end_failed);
@@ -114,7 +124,8 @@ static void init_interrupts(void)
 						      .spurious = IRQ_VECTOR_SPURIOUS };
 
 	if (acpi_init(boot_info.rsdp, firmware_at))
-		log_warn("boot: without ACPI tables; the machine's interrupt wiring is assumed to be a plain PC's");
+		log_warn("boot: without ACPI tables; the machine's interrupt wiring is assumed to "
+			 "be a plain PC's");
 	if (lapic_init(acpi_info.lapic, &vectors) || ioapic_init(&acpi_info.ioapic))
 		end_failed();
 }
@@ -137,6 +148,8 @@ static void start(void *unused)
 	/* Refused only here, where a machine knows how to switch itself off. */
 	if (options_wrong || virt_init())
 		end_failed();
+	if (options.crash[0])
+		crash(options.crash);
 	end_machine(guest_run(&boot_info, &options));
 }
 

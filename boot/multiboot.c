@@ -145,7 +145,8 @@ static int parse_mb2_module(const struct mb2_tag *tag, uint64_t addr, boot_at_fn
 	m = add_module(info, from->start, from->end);
 	if (!m)
 		return -EINVAL;
-	m->cmdline_cut = copy_tag_string(tag, addr, sizeof(*from), at, m->cmdline, sizeof(m->cmdline));
+	m->cmdline_cut =
+		copy_tag_string(tag, addr, sizeof(*from), at, m->cmdline, sizeof(m->cmdline));
 	return 0;
 }
 

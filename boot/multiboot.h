@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Multiboot 1 and 2 as a loader hands them to us ("Multiboot Specification version 0.6.96", "Multiboot2 Specification version 2.0"). */
+/* Multiboot 1 and 2 as a loader hands them to us ("Multiboot Specification version 0.6.96",
+ * "Multiboot2 Specification version 2.0"). */
 #ifndef BOOT_MULTIBOOT_H
 #define BOOT_MULTIBOOT_H
 
 #define MB1_HEADER_MAGIC 0x1badb002
-#define MB1_BOOT_MAGIC   0x2badb002
-#define MB1_ALIGN        (1 << 0)
-#define MB1_MEMORY       (1 << 1)
-#define MB1_ADDRESSES    (1 << 16)
+#define MB1_BOOT_MAGIC	 0x2badb002
+#define MB1_ALIGN	 (1 << 0)
+#define MB1_MEMORY	 (1 << 1)
+#define MB1_ADDRESSES	 (1 << 16)
 
 #define MB2_HEADER_MAGIC 0xe85250d6
-#define MB2_BOOT_MAGIC   0x36d76289
+#define MB2_BOOT_MAGIC	 0x36d76289
 
 #ifndef __ASSEMBLER__
 #include "boot/boot_info.h"
@@ -81,7 +82,8 @@ struct mb2_mmap_entry {
 
 /*
  * Both read what lies at addr through at(), which turns a physical address into a pointer to n
- * readable bytes, or NULL when it is out of reach. 0, or -EINVAL when the structure contradicts itself.
+ * readable bytes, or NULL when it is out of reach. 0, or -EINVAL when the structure contradicts
+ * itself.
  */
 typedef const void *boot_at_fn(uint64_t addr, uint64_t n);
 must_check int multiboot1_parse(uint64_t addr, boot_at_fn *at, struct boot_info *info);

@@ -34,6 +34,11 @@ static int set_exit(struct options *o, const char *value)
 	return str_copy(o->exit, value, sizeof(o->exit)) < sizeof(o->exit) ? 0 : -EINVAL;
 }
 
+static int set_crash(struct options *o, const char *value)
+{
+	return str_copy(o->crash, value, sizeof(o->crash)) < sizeof(o->crash) ? 0 : -EINVAL;
+}
+
 static int set_log(struct options *o, const char *value)
 {
 	if (!strcmp(value, "quiet"))
@@ -56,6 +61,7 @@ static const struct option {
 	{ "reset", "reset=restart or reset=end", set_reset },
 	{ "console", "console=com1 to com4 or a port, as in console=com1,115200", set_console },
 	{ "exit", "exit=acpi, exit=bochs or a port, as in exit=0xf4", set_exit },
+	{ "crash", "crash=KIND, as in crash=null", set_crash },
 	{ "log", "log=quiet, log=info or log=debug", set_log },
 };
 
@@ -74,7 +80,8 @@ static int set(struct options *o, char *word)
 			  word, value ? value : "", table[i].form);
 		return -EINVAL;
 	}
-	log_error("options: Plinth knows no option \"%s\": mem, debug-ports, reset, console, exit and log are what it knows",
+	log_error("options: Plinth knows no option \"%s\": mem, debug-ports, reset, console, exit, "
+		  "crash and log are what it knows",
 		  word);
 	return -EINVAL;
 }
@@ -97,7 +104,8 @@ int options_parse(const char *line, struct options *o)
 		str_copy(word, line, MIN(n + 1, sizeof(word)));
 		line += n;
 		if (n >= sizeof(word)) {
-			log_error("options: \"%s…\" on Plinth's command line is too long: no option has more than %u characters",
+			log_error("options: \"%s…\" on Plinth's command line is too long: no "
+				  "option has more than %u characters",
 				  word, WORD_MAX - 1);
 			err = -EINVAL;
 		} else if (set(o, word)) {

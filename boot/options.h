@@ -6,12 +6,13 @@
 #include "lib/types.h"
 
 struct options {
-	uint64_t memory;      /* mem=256M: the guest's; 0: most of what there is */
-	bool debug_ports;     /* debug-ports: the guest gets 0xE9 and 0xF4 */
-	bool end_on_reset;    /* reset=end: a guest's reset ends it */
-	char console[32];     /* console=com1,115200 */
-	char exit[16];	      /* exit=acpi|bochs|PORT */
-	unsigned log_level;   /* log=quiet|info|debug: enum log_level */
+	uint64_t memory;    /* mem=256M: the guest's; 0: most of what there is */
+	bool debug_ports;   /* debug-ports: the guest gets 0xE9 and 0xF4 */
+	bool end_on_reset;  /* reset=end: a guest's reset ends it */
+	char console[32];   /* console=com1,115200 */
+	char exit[16];	    /* exit=acpi|bochs|PORT */
+	char crash[16];	    /* crash=KIND: Plinth faults on purpose, see crash.c */
+	unsigned log_level; /* log=quiet|info|debug: enum log_level */
 };
 
 /* The defaults, then what line says. 0; or -EINVAL, with each word that is wrong logged. */

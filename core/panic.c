@@ -32,7 +32,8 @@ static _Noreturn void stop(void)
 		__asm__ volatile("cli; hlt");
 }
 
-/* The length of a call instruction that ends at ret, and for a direct one its target; 0: there is none. */
+/* The length of a call instruction that ends at ret, and for a direct one its target; 0: there is
+ * none. */
 static unsigned call_before(uint64_t ret, uint64_t *target)
 {
 	const uint8_t *b = (const uint8_t *)ret;
@@ -60,8 +61,8 @@ static void print_frame(unsigned n, uint64_t addr)
 }
 
 /*
- * Plinth keeps no frame pointers: every word on the stack that points behind a call instruction is a
- * candidate, and it counts when that call led to the function below (or was an indirect one).
+ * Plinth keeps no frame pointers: every word on the stack that points behind a call instruction is
+ * a candidate, and it counts when that call led to the function below (or was an indirect one).
  */
 static void backtrace(uint64_t rip, uint64_t rsp)
 {
@@ -70,13 +71,17 @@ static void backtrace(uint64_t rip, uint64_t rsp)
 
 	log_error("backtrace:");
 	print_frame(depth++, rip);
+	/* A stack that has overflowed begins above its guard. */
+	if (stack_is_guard(rsp))
+		rsp = ALIGN_UP(rsp, STACK_SIZE);
 	for (unsigned i = 0; i < BACKTRACE_WORDS && depth < BACKTRACE_DEPTH; i++, rsp += 8) {
 		uint64_t word, target;
 
 		if (rsp % STACK_SLOT == 0 && rsp >= STACK_BASE)
 			break; /* the top of the stack */
 		word = *(const uint64_t *)rsp;
-		if (!symbol_is_text(word) || !symbol_is_text(word - 8) || !call_before(word, &target))
+		if (!symbol_is_text(word) || !symbol_is_text(word - 8) ||
+		    !call_before(word, &target))
 			continue;
 		if (target && inner && target != inner)
 			continue;

@@ -21,8 +21,13 @@ static struct {
 } pmem;
 
 const char *const mem_owner_names[MEM_OWNERS] = {
-	[MEM_CORE] = "core", [MEM_PTAB] = "page tables", [MEM_THREAD] = "threads",
-	[MEM_VM] = "VMs",    [MEM_GUEST] = "guest RAM",	 [MEM_TEST] = "test",
+	[MEM_CORE] = "core",
+	[MEM_SPACE] = "own page tables",
+	[MEM_PTAB] = "nested page tables",
+	[MEM_THREAD] = "threads",
+	[MEM_VM] = "VMs",
+	[MEM_GUEST] = "guest RAM",
+	[MEM_TEST] = "test",
 };
 
 extern const char image_load[], image_load_end[];

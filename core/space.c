@@ -84,7 +84,7 @@ void space_load(void)
 
 void space_init(const struct boot_info *info)
 {
-	if (ptab_init(&space.tables, &ptab_host, MEM_PTAB))
+	if (ptab_init(&space.tables, &ptab_host, MEM_SPACE))
 		panic("space: no memory for page tables");
 	map_image();
 	map_direct(info);

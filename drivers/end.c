@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Three ways out of a machine: ACPI's, and those by which QEMU and Bochs tell a test how it went. */
+/* Three ways out of a machine: ACPI's, and those by which QEMU and Bochs tell a test how it went.
+ */
 #include "drivers/end.h"
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/features.h"
@@ -53,7 +54,8 @@ void end_machine(uint8_t status)
 	case END_DEBUG_EXIT: out32(end.port, status); break;
 	default:
 		if (power_off())
-			log_error("the machine does not switch itself off: it is safe to do so by hand");
+			log_error("the machine does not switch itself off: it is safe to do so by "
+				  "hand");
 		break;
 	}
 	console_flush();

@@ -8,54 +8,55 @@
 #include "vmm/exit.h"
 #include "vmm/vm.h"
 
-/* Offered where the host has them: instructions, and what the nested tables and the MSR table carry. */
-#define PASS_1_ECX                                                                                 \
-	(CPUID_1_ECX_SSE3 | CPUID_1_ECX_PCLMULQDQ | CPUID_1_ECX_SSSE3 | CPUID_1_ECX_FMA |          \
-	 CPUID_1_ECX_CX16 | CPUID_1_ECX_PCID | CPUID_1_ECX_SSE41 | CPUID_1_ECX_SSE42 |             \
-	 CPUID_1_ECX_MOVBE | CPUID_1_ECX_POPCNT | CPUID_1_ECX_AES | CPUID_1_ECX_XSAVE |            \
+/* Offered where the host has them: instructions, and what the nested tables and the MSR table
+ * carry. */
+#define PASS_1_ECX                                                                        \
+	(CPUID_1_ECX_SSE3 | CPUID_1_ECX_PCLMULQDQ | CPUID_1_ECX_SSSE3 | CPUID_1_ECX_FMA | \
+	 CPUID_1_ECX_CX16 | CPUID_1_ECX_PCID | CPUID_1_ECX_SSE41 | CPUID_1_ECX_SSE42 |    \
+	 CPUID_1_ECX_MOVBE | CPUID_1_ECX_POPCNT | CPUID_1_ECX_AES | CPUID_1_ECX_XSAVE |   \
 	 CPUID_1_ECX_AVX | CPUID_1_ECX_F16C | CPUID_1_ECX_RDRAND)
 #define PASS_1_EDX                                                                                 \
 	(CPUID_1_EDX_FPU | CPUID_1_EDX_VME | CPUID_1_EDX_DE | CPUID_1_EDX_PSE | CPUID_1_EDX_TSC |  \
-	 CPUID_1_EDX_MSR | CPUID_1_EDX_PAE | CPUID_1_EDX_MCE | CPUID_1_EDX_CX8 |                   \
-	 CPUID_1_EDX_SEP | CPUID_1_EDX_PGE | CPUID_1_EDX_MCA | CPUID_1_EDX_CMOV |                  \
-	 CPUID_1_EDX_PAT | CPUID_1_EDX_PSE36 | CPUID_1_EDX_CLFSH | CPUID_1_EDX_MMX |               \
-	 CPUID_1_EDX_FXSR | CPUID_1_EDX_SSE | CPUID_1_EDX_SSE2 | CPUID_1_EDX_SS)
-#define PASS_7_0_EBX                                                                               \
-	(CPUID_7_0_EBX_FSGSBASE | CPUID_7_0_EBX_BMI1 | CPUID_7_0_EBX_AVX2 |                        \
-	 CPUID_7_0_EBX_FDP_EXCPTN_ONLY | CPUID_7_0_EBX_SMEP | CPUID_7_0_EBX_BMI2 |                 \
-	 CPUID_7_0_EBX_ERMS | CPUID_7_0_EBX_INVPCID | CPUID_7_0_EBX_FCS_FDS_ZERO |                 \
-	 CPUID_7_0_EBX_RDSEED | CPUID_7_0_EBX_ADX | CPUID_7_0_EBX_SMAP |                           \
+	 CPUID_1_EDX_MSR | CPUID_1_EDX_PAE | CPUID_1_EDX_MCE | CPUID_1_EDX_CX8 | CPUID_1_EDX_SEP | \
+	 CPUID_1_EDX_PGE | CPUID_1_EDX_MCA | CPUID_1_EDX_CMOV | CPUID_1_EDX_PAT |                  \
+	 CPUID_1_EDX_PSE36 | CPUID_1_EDX_CLFSH | CPUID_1_EDX_MMX | CPUID_1_EDX_FXSR |              \
+	 CPUID_1_EDX_SSE | CPUID_1_EDX_SSE2 | CPUID_1_EDX_SS)
+#define PASS_7_0_EBX                                                               \
+	(CPUID_7_0_EBX_FSGSBASE | CPUID_7_0_EBX_BMI1 | CPUID_7_0_EBX_AVX2 |        \
+	 CPUID_7_0_EBX_FDP_EXCPTN_ONLY | CPUID_7_0_EBX_SMEP | CPUID_7_0_EBX_BMI2 | \
+	 CPUID_7_0_EBX_ERMS | CPUID_7_0_EBX_INVPCID | CPUID_7_0_EBX_FCS_FDS_ZERO | \
+	 CPUID_7_0_EBX_RDSEED | CPUID_7_0_EBX_ADX | CPUID_7_0_EBX_SMAP |           \
 	 CPUID_7_0_EBX_CLFLUSHOPT | CPUID_7_0_EBX_CLWB | CPUID_7_0_EBX_SHA)
-#define PASS_7_0_EBX_AVX512                                                                        \
-	(CPUID_7_0_EBX_AVX512F | CPUID_7_0_EBX_AVX512DQ | CPUID_7_0_EBX_AVX512_IFMA |              \
+#define PASS_7_0_EBX_AVX512                                                           \
+	(CPUID_7_0_EBX_AVX512F | CPUID_7_0_EBX_AVX512DQ | CPUID_7_0_EBX_AVX512_IFMA | \
 	 CPUID_7_0_EBX_AVX512CD | CPUID_7_0_EBX_AVX512BW | CPUID_7_0_EBX_AVX512VL)
 #define PASS_7_0_ECX                                                                               \
 	(CPUID_7_0_ECX_UMIP | CPUID_7_0_ECX_GFNI | CPUID_7_0_ECX_VAES | CPUID_7_0_ECX_VPCLMULQDQ | \
 	 CPUID_7_0_ECX_RDPID | CPUID_7_0_ECX_CLDEMOTE | CPUID_7_0_ECX_MOVDIRI |                    \
 	 CPUID_7_0_ECX_MOVDIR64B)
-#define PASS_7_0_ECX_AVX512                                                                        \
-	(CPUID_7_0_ECX_AVX512_VBMI | CPUID_7_0_ECX_AVX512_VBMI2 | CPUID_7_0_ECX_AVX512_VNNI |      \
+#define PASS_7_0_ECX_AVX512                                                                   \
+	(CPUID_7_0_ECX_AVX512_VBMI | CPUID_7_0_ECX_AVX512_VBMI2 | CPUID_7_0_ECX_AVX512_VNNI | \
 	 CPUID_7_0_ECX_AVX512_BITALG | CPUID_7_0_ECX_AVX512_VPOPCNTDQ)
 #define PASS_7_0_EDX (CPUID_7_0_EDX_FSRM | CPUID_7_0_EDX_MD_CLEAR | CPUID_7_0_EDX_SERIALIZE)
-#define PASS_80000001_ECX                                                                          \
-	(CPUID_80000001_ECX_LAHF | CPUID_80000001_ECX_ABM | CPUID_80000001_ECX_SSE4A |             \
-	 CPUID_80000001_ECX_MISALIGNSSE | CPUID_80000001_ECX_PREFETCHW |                           \
+#define PASS_80000001_ECX                                                              \
+	(CPUID_80000001_ECX_LAHF | CPUID_80000001_ECX_ABM | CPUID_80000001_ECX_SSE4A | \
+	 CPUID_80000001_ECX_MISALIGNSSE | CPUID_80000001_ECX_PREFETCHW |               \
 	 CPUID_80000001_ECX_ALTMOVCR8)
-#define PASS_80000001_EDX                                                                          \
-	(CPUID_80000001_EDX_REPEATED | CPUID_80000001_EDX_SYSCALL | CPUID_80000001_EDX_NX |        \
-	 CPUID_80000001_EDX_MMXEXT | CPUID_80000001_EDX_PAGE1GB | CPUID_80000001_EDX_RDTSCP |      \
+#define PASS_80000001_EDX                                                                     \
+	(CPUID_80000001_EDX_REPEATED | CPUID_80000001_EDX_SYSCALL | CPUID_80000001_EDX_NX |   \
+	 CPUID_80000001_EDX_MMXEXT | CPUID_80000001_EDX_PAGE1GB | CPUID_80000001_EDX_RDTSCP | \
 	 CPUID_80000001_EDX_LM | CPUID_80000001_EDX_3DNOWEXT | CPUID_80000001_EDX_3DNOW)
 #define PASS_80000008_EBX (CPUID_80000008_EBX_CLZERO | CPUID_80000008_EBX_RSTRFPERRPTRS)
-#define PASS_80000021_EAX                                                                          \
-	(CPUID_80000021_EAX_NO_NESTED_DATA_BP | CPUID_80000021_EAX_LFENCE_SERIALIZING |            \
+#define PASS_80000021_EAX                                                               \
+	(CPUID_80000021_EAX_NO_NESTED_DATA_BP | CPUID_80000021_EAX_LFENCE_SERIALIZING | \
 	 CPUID_80000021_EAX_NULL_SEL_CLEARS | CPUID_80000021_EAX_FSRS | CPUID_80000021_EAX_FSRC)
 /* Switched with the FPU's state, and offered as far as the host's XCR0 goes. */
 #define PASS_XCR0 (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512)
 
 /* Offered whatever the host has: Plinth does these itself. */
-#define OWN_1_ECX    (CPUID_1_ECX_X2APIC | CPUID_1_ECX_TSC_DEADLINE | CPUID_1_ECX_HYPERVISOR)
-#define OWN_1_EDX    (CPUID_1_EDX_APIC | CPUID_1_EDX_MTRR)
-#define OWN_7_0_EBX  CPUID_7_0_EBX_TSC_ADJUST
+#define OWN_1_ECX   (CPUID_1_ECX_X2APIC | CPUID_1_ECX_TSC_DEADLINE | CPUID_1_ECX_HYPERVISOR)
+#define OWN_1_EDX   (CPUID_1_EDX_APIC | CPUID_1_EDX_MTRR)
+#define OWN_7_0_EBX CPUID_7_0_EBX_TSC_ADJUST
 
 enum { CACHE_CORES_SHIFT = 26, CACHE_SHARING_SHIFT = 14, CACHE_SHARING = 0xfff, CACHE_TYPE = 0x1f };
 enum { LEVEL_SMT = 1, LEVEL_CORE = 2, LEVEL_SHIFT = 8 };
@@ -108,7 +109,8 @@ static void init_xsave(struct vcpuid *c)
 		size = MAX(size, part.ebx + part.eax);
 	}
 	c->xsave[0] = (struct cpuid_regs){ .eax = (uint32_t)c->xcr0_allowed, .ecx = size };
-	c->xsave[1].eax = cpuid(CPUID_XSAVE, 1).eax & (CPUID_D_1_EAX_XSAVEOPT | CPUID_D_1_EAX_XGETBV1);
+	c->xsave[1].eax =
+		cpuid(CPUID_XSAVE, 1).eax & (CPUID_D_1_EAX_XSAVEOPT | CPUID_D_1_EAX_XGETBV1);
 }
 
 /* The caches are the host's; nobody shares them. */
@@ -152,8 +154,8 @@ static void approximate(uint64_t value, uint64_t one, uint64_t limit, uint32_t *
 /*
  * The true frequency as a ratio to a crystal of about 1 GHz, which is also the local APIC's clock.
  * Linux multiplies crystal kHz by the numerator in 32 bits: so the terms are small, and what the
- * ratio is wrong by the crystal takes. Clocks go by the TSC, which is then right to 1 ppm; the APIC's
- * timer is said to be at most 1/4000 off.
+ * ratio is wrong by the crystal takes. Clocks go by the TSC, which is then right to 1 ppm; the
+ * APIC's timer is said to be at most 1/4000 off.
  */
 static void init_frequency(struct vcpuid *c)
 {
@@ -179,12 +181,14 @@ static void init_basic(struct vcpuid *c)
 	c->basic[CPUID_VENDOR].eax = c->basic_max;
 	if (c->is_intel)
 		c->basic[CPUID_CACHE_DESCRIPTORS] = cpuid(CPUID_CACHE_DESCRIPTORS, 0);
-	c->basic[CPUID_THERMAL_POWER].eax = CPUID_6_EAX_ARAT; /* the virtual APIC's timer never stops */
+	c->basic[CPUID_THERMAL_POWER].eax =
+		CPUID_6_EAX_ARAT; /* the virtual APIC's timer never stops */
 	init_features(c);
 	if (features.max_basic >= CPUID_EXTENDED_FEATURES)
 		init_extended_features(c);
 	c->topology[0] = (struct cpuid_regs){ .ebx = 1, .ecx = LEVEL_SMT << LEVEL_SHIFT };
-	c->topology[1] = (struct cpuid_regs){ .ebx = VM_VCPUS, .ecx = LEVEL_CORE << LEVEL_SHIFT | 1 };
+	c->topology[1] =
+		(struct cpuid_regs){ .ebx = VM_VCPUS, .ecx = LEVEL_CORE << LEVEL_SHIFT | 1 };
 	init_xsave(c);
 	init_caches(c);
 	init_frequency(c);
@@ -204,15 +208,14 @@ static void init_extended(struct vcpuid *c)
 	x[0].eax = c->extended_max;
 	x[1].ecx &= PASS_80000001_ECX;
 	x[1].edx &= PASS_80000001_EDX;
-	x[CPUID_EXT_POWER - base] = (struct cpuid_regs){
-		.edx = x[CPUID_EXT_POWER - base].edx & CPUID_80000007_EDX_INVARIANT_TSC
-	};
+	x[CPUID_EXT_POWER - base] = (struct cpuid_regs){ .edx = x[CPUID_EXT_POWER - base].edx &
+								CPUID_80000007_EDX_INVARIANT_TSC };
 	x[CPUID_EXT_SIZES - base].eax &= 0xffff;
 	x[CPUID_EXT_SIZES - base].ebx &= PASS_80000008_EBX;
 	x[CPUID_EXT_SIZES - base].ecx = x[CPUID_EXT_SIZES - base].edx = 0;
-	x[CPUID_EXT_FEATURES_2 - base] = (struct cpuid_regs){
-		.eax = x[CPUID_EXT_FEATURES_2 - base].eax & PASS_80000021_EAX
-	};
+	x[CPUID_EXT_FEATURES_2 - base] =
+		(struct cpuid_regs){ .eax = x[CPUID_EXT_FEATURES_2 - base].eax &
+					    PASS_80000021_EAX };
 }
 
 /* Leaf 10h is where VMware began to tell the frequencies, in kHz; other systems followed. */
@@ -339,8 +342,8 @@ static const struct cpuid_regs *beyond(const struct vcpuid *c)
 }
 
 /* Where the answer stands: in the table, or in *scratch when parts of it move. */
-static always_inline const struct cpuid_regs *
-find(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *scratch)
+static always_inline const struct cpuid_regs *find(struct vcpu *v, uint32_t leaf, uint32_t subleaf,
+						   struct cpuid_regs *scratch)
 {
 	const struct vcpuid *c = &v->vm->cpuid;
 	uint32_t extended = leaf - CPUID_EXT_MAX;

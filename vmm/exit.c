@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the kind of exit to its handler: one table. Handlers of a few lines stand here, the others in
- * exit_*.c. All that nobody can handle leaves by one door, vm_crash().
+ * From the kind of exit to its handler: one table. Handlers of a few lines stand here, the others
+ * in exit_*.c. All that nobody can handle leaves by one door, vm_crash().
  */
 #include "vmm/exit.h"
 #include "arch/x86_64/asm.h"

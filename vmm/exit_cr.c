@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Control registers: the checks that the CPU would have made (SDM 2, "MOV—Move to/from Control Registers"), then the new value. */
+/* Control registers: the checks that the CPU would have made (SDM 2, "MOV—Move to/from Control
+ * Registers"), then the new value. */
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/fixup.h"
 #include "vmm/exit.h"
@@ -149,8 +150,7 @@ static bool is_xcr0_valid(uint64_t value, uint64_t allowed)
 		return false;
 	if ((value & XCR0_AVX) && !(value & XCR0_SSE))
 		return false;
-	if ((value & XCR0_AVX512) &&
-	    ((value & XCR0_AVX512) != XCR0_AVX512 || !(value & XCR0_AVX)))
+	if ((value & XCR0_AVX512) && ((value & XCR0_AVX512) != XCR0_AVX512 || !(value & XCR0_AVX)))
 		return false;
 	return true;
 }

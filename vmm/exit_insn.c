@@ -43,7 +43,8 @@ static int translate(struct context *c, gva_t addr, bool write, gpa_t *out)
 
 	/*
 	 * The hardware has walked for us: the page is known, if the offsets agree. But a write that
-	 * exited as a read (a CPU may begin a read-modify-write so) has not been checked as a write.
+	 * exited as a read (a CPU may begin a read-modify-write so) has not been checked as a
+	 * write.
 	 */
 	if (c->have_gpa && (addr.raw & PAGE_MASK) == (m->gpa.raw & PAGE_MASK) &&
 	    (!write || (m->error & PF_W))) {
@@ -89,7 +90,8 @@ static int mem(void *ctx, gva_t addr, void *data, unsigned size, bool write, boo
 	unsigned first = (unsigned)MIN(size, PAGE_SIZE - (addr.raw & PAGE_MASK));
 	gpa_t at, next = { 0 };
 
-	(void)locked; /* one access of a device is one access, and Plinth's threads do not share a CPU */
+	(void)locked; /* one access of a device is one access, and Plinth's threads do not share a
+			 CPU */
 	if (translate(c, addr, write, &at))
 		return INSN_FAULT;
 	/* Both halves are translated before either is touched. */
@@ -115,7 +117,9 @@ static int probe(void *ctx, gva_t addr, unsigned size, bool write)
 static int io(void *ctx, uint16_t port, uint32_t *data, unsigned size, bool write)
 {
 	struct context *c = ctx;
-	struct bus_access a = { .size = (uint8_t)size, .write = write, .value = write ? *data : ~0ull };
+	struct bus_access a = { .size = (uint8_t)size,
+				.write = write,
+				.value = write ? *data : ~0ull };
 
 	lock_take(&c->v->vm->lock);
 	bus_access(c->v->vm, &c->v->vm->pio, port, &a);
@@ -155,7 +159,8 @@ void exit_execute(struct vcpu *v, const struct insn *in)
 {
 	struct context c = {
 		.v = v,
-		.have_gpa = v->hw.exit.kind == EXIT_MEM && !v->hw.exit.mem.walk && has_one_operand(in),
+		.have_gpa =
+			v->hw.exit.kind == EXIT_MEM && !v->hw.exit.mem.walk && has_one_operand(in),
 	};
 	struct insn_machine m = {
 		.gpr = v->hw.gpr,
@@ -177,7 +182,9 @@ void exit_execute(struct vcpu *v, const struct insn *in)
 	m.mode = vcpu_insn_mode(v, &now);
 	err = insn_exec(in, &m);
 	if (err == -ENOTSUP) {
-		vm_crash(v->vm, "instruction %s at RIP %#lx touches device memory at %#lx: not one that Plinth executes",
+		vm_crash(v->vm,
+			 "instruction %s at RIP %#lx touches device memory at %#lx: not one that "
+			 "Plinth executes",
 			 insn_op_name(in->op), (unsigned long)v->hw.rip,
 			 (unsigned long)v->hw.exit.mem.gpa.raw);
 		return;

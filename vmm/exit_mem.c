@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nested page faults: all of a guest's RAM is mapped from the start, so what faults is a device, ROM
- * or nothing. Plain MOVs, which is what drivers do, take a short way; the executor does the rest.
+ * Nested page faults: all of a guest's RAM is mapped from the start, so what faults is a device,
+ * ROM or nothing. Plain MOVs, which is what drivers do, take a short way; the executor does the
+ * rest.
  */
 #include "arch/x86_64/cr.h"
 #include "vmm/exit.h"
@@ -22,7 +23,8 @@ void exit_bus_access(struct vcpu *v, gpa_t at, struct bus_access *a)
 	lock_drop(&vm->lock);
 }
 
-/* Whether in is a MOV of 4 bytes, aligned, between a device and a register, or to it an immediate. */
+/* Whether in is a MOV of 4 bytes, aligned, between a device and a register, or to it an immediate.
+ */
 static always_inline bool is_plain_move(const struct insn *in, gpa_t at)
 {
 	return in->op == INSN_MOV && in->op_size == 4 && !(at.raw & 3);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * RDMSR and WRMSR: a sorted table of ranges, each with its two functions; what is not in it gives
- * #GP and one line in the log. MSRs that the hardware switches itself do not come here (msr_pass()).
+ * #GP and one line in the log. MSRs that the hardware switches itself do not come here
+ * (msr_pass()).
  */
 #include "arch/x86_64/cpuid.h"
 #include "arch/x86_64/cr.h"
@@ -96,7 +97,8 @@ static int read_misc_enable(struct vcpu *v, uint32_t msr, uint64_t *value)
 	return 0;
 }
 
-/* Fast strings, the CPUID limit, XD disable: remembered. What names features of others is read-only. */
+/* Fast strings, the CPUID limit, XD disable: remembered. What names features of others is
+ * read-only. */
 static int write_misc_enable(struct vcpu *v, uint32_t msr, uint64_t value)
 {
 	const uint64_t writable = MISC_ENABLE_FAST_STRINGS;
@@ -108,7 +110,8 @@ static int write_misc_enable(struct vcpu *v, uint32_t msr, uint64_t value)
 
 static int write_debugctl(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-	const uint64_t lbr_and_btf = 3; /* no branch records are offered: switching them on finds none */
+	const uint64_t lbr_and_btf =
+		3; /* no branch records are offered: switching them on finds none */
 
 	(void)v, (void)msr;
 	return value & ~lbr_and_btf ? -EINVAL : 0;
@@ -117,7 +120,8 @@ static int write_debugctl(struct vcpu *v, uint32_t msr, uint64_t value)
 static int read_microcode(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
 	(void)msr;
-	*value = v->vm->cpuid.is_intel ? 1ull << 32 : 0x01000065; /* the revisions that other hypervisors show */
+	*value = v->vm->cpuid.is_intel ? 1ull << 32
+				       : 0x01000065; /* the revisions that other hypervisors show */
 	return 0;
 }
 
@@ -164,8 +168,8 @@ static bool is_mtrr_valid(const struct vcpu *v, uint32_t msr, uint64_t value)
 		return !(value & ~def_type_defined) && is_memory_type(value & 0xff);
 	if (msr < MSR_MTRR_FIX64K_00000)
 		return !(value & above) &&
-		       (msr & 1 ? !(value & mask_reserved) :
-				  !(value & base_reserved) && is_memory_type(value & 0xff));
+		       (msr & 1 ? !(value & mask_reserved)
+				: !(value & base_reserved) && is_memory_type(value & 0xff));
 	for (unsigned i = 0; i < 8; i++)
 		if (!is_memory_type(value >> i * 8 & 0xff))
 			return false;
@@ -184,9 +188,9 @@ static int read_mcg(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
 	const uint64_t ctl_present = 1 << 8;
 
-	*value = msr == MSR_MCG_CAP    ? VMSR_MC_BANKS | ctl_present :
-		 msr == MSR_MCG_STATUS ? v->msr.mcg_status :
-					 v->msr.mcg_ctl;
+	*value = msr == MSR_MCG_CAP	 ? VMSR_MC_BANKS | ctl_present
+		 : msr == MSR_MCG_STATUS ? v->msr.mcg_status
+					 : v->msr.mcg_ctl;
 	return 0;
 }
 
@@ -255,7 +259,8 @@ static const struct msr_range table[] = {
 	{ MSR_MCG_CAP, MSR_MCG_CTL, read_mcg, write_mcg },
 	{ MSR_MISC_ENABLE, MSR_MISC_ENABLE, read_misc_enable, write_misc_enable },
 	{ MSR_DEBUGCTL, MSR_DEBUGCTL, read_zero, write_debugctl },
-	{ MSR_MTRR_PHYSBASE0, MSR_MTRR_PHYSBASE0 + 2 * VMSR_VARIABLE_MTRRS - 1, read_mtrr, write_mtrr },
+	{ MSR_MTRR_PHYSBASE0, MSR_MTRR_PHYSBASE0 + 2 * VMSR_VARIABLE_MTRRS - 1, read_mtrr,
+	  write_mtrr },
 	{ MSR_MTRR_FIX64K_00000, MSR_MTRR_FIX64K_00000, read_mtrr, write_mtrr },
 	{ MSR_MTRR_FIX16K_80000, MSR_MTRR_FIX16K_A0000, read_mtrr, write_mtrr },
 	{ MSR_MTRR_FIX4K_C0000, MSR_MTRR_FIX4K_F8000, read_mtrr, write_mtrr },
@@ -288,7 +293,8 @@ static const struct msr_range *search(const struct vcpu *v, uint32_t msr)
 	return msr >= MSR_SYSCFG && !v->vm->cpuid.is_amd ? NULL : &table[low];
 }
 
-/* Guests use a few MSRs all the time: where the last search for one like it ended is looked at first. */
+/* Guests use a few MSRs all the time: where the last search for one like it ended is looked at
+ * first. */
 static const struct msr_range *find(struct vcpu *v, uint32_t msr)
 {
 	const struct msr_range **hint = &v->msr.hints[(msr ^ msr >> 4) % VMSR_HINTS];
@@ -342,14 +348,16 @@ void exit_wrmsr(struct vcpu *v)
 	exit_skip(v);
 }
 
-/* MTRRs as a PC's firmware leaves them: everything write-back but the VGA's hole and the PCI window. */
+/* MTRRs as a PC's firmware leaves them: everything write-back but the VGA's hole and the PCI
+ * window. */
 void msr_reset(struct vcpu *v)
 {
 	const uint64_t write_back = 0x0606060606060606, uncached = 0, enabled = 0xc00, wb = 6;
 	const uint64_t hole = 0xc0000000, valid = 1 << 11;
 	struct vmsr *m = &v->msr;
 
-	*m = (struct vmsr){ .mtrr_def_type = enabled | wb, .misc_enable = MISC_ENABLE_FAST_STRINGS };
+	*m = (struct vmsr){ .mtrr_def_type = enabled | wb,
+			    .misc_enable = MISC_ENABLE_FAST_STRINGS };
 	for (unsigned i = 0; i < VMSR_FIXED_MTRRS; i++)
 		m->mtrr_fixed[i] = i == 2 ? uncached : write_back;
 	m->mtrr_variable[0] = hole;
@@ -360,9 +368,9 @@ void msr_reset(struct vcpu *v)
 void msr_pass(struct vm *vm)
 {
 	static const uint32_t passed[] = {
-		MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_PAT,	   MSR_STAR,
-		MSR_LSTAR,	 MSR_CSTAR,	   MSR_SFMASK,	     MSR_FS_BASE, MSR_GS_BASE,
-		MSR_KERNEL_GS_BASE,
+		MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,   MSR_PAT,
+		MSR_STAR,	 MSR_LSTAR,	   MSR_CSTAR,	       MSR_SFMASK,
+		MSR_FS_BASE,	 MSR_GS_BASE,	   MSR_KERNEL_GS_BASE,
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(passed); i++)

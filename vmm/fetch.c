@@ -23,8 +23,9 @@ static always_inline struct fetch_decoded *decoded_memo(struct vcpu *v)
 }
 
 /*
- * The MEMO_BYTES bytes at RIP, by the memo of their page: NULL when it is of another page or address
- * space, when an entry that it was made from has changed, or when they cross the page's end.
+ * The MEMO_BYTES bytes at RIP, by the memo of their page: NULL when it is of another page or
+ * address space, when an entry that it was made from has changed, or when they cross the page's
+ * end.
  */
 static always_inline const uint8_t *recall(struct vcpu *v)
 {
@@ -142,7 +143,8 @@ static void explain(struct vcpu *v, int err, const uint8_t *bytes)
 		vcpu_raise_ud(v);
 	else
 		vm_crash(v->vm,
-			 "an instruction that Plinth does not decode at RIP %#lx: %02x %02x %02x %02x %02x %02x %02x %02x",
+			 "an instruction that Plinth does not decode at RIP %#lx: %02x %02x %02x "
+			 "%02x %02x %02x %02x %02x",
 			 v->hw.rip, bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5],
 			 bytes[6], bytes[7]);
 }
@@ -210,10 +212,8 @@ const struct insn *fetch_insn(struct vcpu *v)
 static const struct {
 	uint32_t opcode, mask, len;
 } opcodes[EXIT_KINDS] = {
-	[EXIT_CPUID] = { 0xa20f, 0xffff, 2 },
-	[EXIT_RDMSR] = { 0x320f, 0xffff, 2 },
-	[EXIT_WRMSR] = { 0x300f, 0xffff, 2 },
-	[EXIT_HLT] = { 0xf4, 0xff, 1 },
+	[EXIT_CPUID] = { 0xa20f, 0xffff, 2 },	      [EXIT_RDMSR] = { 0x320f, 0xffff, 2 },
+	[EXIT_WRMSR] = { 0x300f, 0xffff, 2 },	      [EXIT_HLT] = { 0xf4, 0xff, 1 },
 	[EXIT_HYPERCALL] = { 0xd9010f, 0xffffff, 3 },
 };
 
@@ -224,7 +224,8 @@ bool fetch_length(struct vcpu *v)
 
 	if (unlikely(!bytes))
 		bytes = learn(v);
-	if (unlikely(!bytes || ((uint32_t)load64(bytes) & opcodes[kind].mask) != opcodes[kind].opcode ||
+	if (unlikely(!bytes ||
+		     ((uint32_t)load64(bytes) & opcodes[kind].mask) != opcodes[kind].opcode ||
 		     !opcodes[kind].len))
 		return fetch_insn(v);
 	v->hw.exit.insn_len = (uint8_t)opcodes[kind].len;

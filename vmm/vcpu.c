@@ -119,7 +119,8 @@ void vcpu_request(struct vcpu *v, unsigned requests)
 		thread_wake(v->thread);
 }
 
-/* CR8 moves the hardware's copy of TPR without an exit: the APIC's own follows before it matters. */
+/* CR8 moves the hardware's copy of TPR without an exit: the APIC's own follows before it matters.
+ */
 static void pull_tpr(struct vcpu *v)
 {
 	uint8_t cr8 = (uint8_t)virt->get(&v->hw, VREG_TPR);
@@ -172,7 +173,8 @@ static bool take_requests(struct vcpu *v)
 	r = __atomic_exchange_n(&v->requests, 0, __ATOMIC_ACQUIRE);
 	if (r & REQUEST_STOP)
 		return false;
-	/* An INIT of the boot CPU from outside is a reset of the machine, as on a PC (CF9, port 92h). */
+	/* An INIT of the boot CPU from outside is a reset of the machine, as on a PC (CF9, port
+	 * 92h). */
 	if ((r & (REQUEST_RESET | REQUEST_INIT)) && vm_reset(v->vm))
 		return false;
 	if (r & REQUEST_NMI)
@@ -209,7 +211,8 @@ static unsigned deliver_interrupt(struct vcpu *v, bool *injected)
 		v->irq_wanted = vlapic_tpr_threshold(v);
 		return v->irq_wanted ? WINDOW_TPR : WINDOW_NONE;
 	}
-	virt->inject(&v->hw, &(struct vm_event){ .type = EVENT_INTERRUPT, .vector = (uint8_t)vector });
+	virt->inject(&v->hw,
+		     &(struct vm_event){ .type = EVENT_INTERRUPT, .vector = (uint8_t)vector });
 	*injected = true;
 	v->irq_wanted = vlapic_line(v, 0) && irqchip_pending(v);
 	return v->irq_wanted ? WINDOW_INTERRUPT : WINDOW_NONE;
@@ -278,7 +281,8 @@ void vcpu_loop(void *vcpu)
 	struct vcpu *v = vcpu;
 
 	for (;;) {
-		if ((v->attention || __atomic_load_n(&v->requests, __ATOMIC_RELAXED)) && !prepare(v))
+		if ((v->attention || __atomic_load_n(&v->requests, __ATOMIC_RELAXED)) &&
+		    !prepare(v))
 			break;
 		virt->run(&v->hw);
 		exit_handle(v);
@@ -306,7 +310,8 @@ void vcpu_raise(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error)
 		lock_drop(&v->vm->lock);
 		return;
 	}
-	/* An interrupt or NMI whose delivery faulted is lost to the fault, as the hardware has it re-raised by its source. */
+	/* An interrupt or NMI whose delivery faulted is lost to the fault, as the hardware has it
+	 * re-raised by its source. */
 	v->pending = (struct vm_event){ .type = EVENT_EXCEPTION,
 					.vector = doubles ? VEC_DF : vector,
 					.has_error = doubles || has_error,

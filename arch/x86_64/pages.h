@@ -6,7 +6,7 @@
 #include "lib/addr.h"
 
 /* Whom memory is accounted to, so that leaks show. */
-enum mem_owner { MEM_CORE, MEM_PTAB, MEM_THREAD, MEM_VM, MEM_GUEST, MEM_TEST, MEM_OWNERS };
+enum mem_owner { MEM_CORE, MEM_SPACE, MEM_PTAB, MEM_THREAD, MEM_VM, MEM_GUEST, MEM_TEST, MEM_OWNERS };
 
 enum page_order { ORDER_4K = 0, ORDER_2M = 9, ORDER_1G = 18 };
 
