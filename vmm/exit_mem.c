@@ -61,14 +61,29 @@ static bool move(struct vcpu *v, const struct insn *in, gpa_t at)
 	return true;
 }
 
+/* Not an instruction's own access of data: nothing that could be executed in its place. */
+static void refuse(struct vcpu *v)
+{
+	const struct vm_exit *x = &v->hw.exit;
+	const struct exit_mem *m = &x->mem;
+
+	if (x->delivering.type != EVENT_NONE)
+		vm_crash(v->vm,
+			 "the delivery of vector %u touches %#lx, where the guest has no memory "
+			 "(RIP %#lx)",
+			 x->delivering.vector, m->gpa.raw, v->hw.rip);
+	else
+		vm_crash(v->vm, "the guest %s at %#lx, where it has no memory (RIP %#lx)",
+			 m->error & PF_I ? "executes" : "has page tables", m->gpa.raw, v->hw.rip);
+}
+
 void exit_mem(struct vcpu *v)
 {
 	const struct exit_mem *m = &v->hw.exit.mem;
 	const struct insn *in;
 
-	if (unlikely((m->error & PF_I) || m->walk)) {
-		vm_crash(v->vm, "the guest %s at %#lx, where it has no memory (RIP %#lx)",
-			 m->error & PF_I ? "executes" : "has page tables", m->gpa.raw, v->hw.rip);
+	if (unlikely((m->error & PF_I) || m->walk || v->hw.exit.delivering.type != EVENT_NONE)) {
+		refuse(v);
 		return;
 	}
 	in = fetch_insn(v);

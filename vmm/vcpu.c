@@ -310,8 +310,7 @@ void vcpu_raise(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error)
 		lock_drop(&v->vm->lock);
 		return;
 	}
-	/* An interrupt or NMI whose delivery faulted is lost to the fault, as the hardware has it
-	 * re-raised by its source. */
+	/* An interrupt whose delivery faults is lost to the fault, as on the hardware. */
 	v->pending = (struct vm_event){ .type = EVENT_EXCEPTION,
 					.vector = doubles ? VEC_DF : vector,
 					.has_error = doubles || has_error,
