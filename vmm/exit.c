@@ -7,6 +7,7 @@
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/trap.h"
+#include "lib/log.h"
 #include "arch/x86_64/cpu.h"
 #include "vmm/irqchip.h"
 #include "vmm/vm.h"
@@ -98,9 +99,11 @@ static void exit_shutdown(struct vcpu *v)
 	lock_drop(&v->vm->lock);
 }
 
+/* A physical INIT is for the machine, not for this guest; who sent it will be heard of otherwise. */
 static void exit_init(struct vcpu *v)
 {
-	vcpu_request(v, REQUEST_INIT);
+	log_warn("vm: %s: an INIT signal came to the CPU that it runs on; it is ignored",
+		 v->vm->config.name);
 }
 
 static void exit_apic_write(struct vcpu *v)
