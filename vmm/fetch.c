@@ -32,7 +32,7 @@ static always_inline const uint8_t *recall(struct vcpu *v)
 	const struct fetch_page *m = page_memo(v);
 	uint64_t rip = v->hw.rip, offset = rip & PAGE_MASK;
 
-	if (m->page != rip / PAGE_SIZE || m->cr3 != v->hw.exit.address_space ||
+	if (m->page != (rip | PAGE_MASK) || m->cr3 != v->hw.exit.address_space ||
 	    offset > PAGE_SIZE - MEMO_BYTES || *m->entry[0] != m->value[0] ||
 	    *m->entry[1] != m->value[1] || *m->entry[2] != m->value[2] ||
 	    *m->entry[3] != m->value[3])
@@ -87,7 +87,7 @@ static const uint8_t *learn(struct vcpu *v)
 	m->host = gmem_ptr(&v->vm->mem, gpa(ALIGN_DOWN(at, PAGE_SIZE)), PAGE_SIZE, false);
 	if (!m->host)
 		return NULL;
-	m->page = v->hw.rip / PAGE_SIZE;
+	m->page = v->hw.rip | PAGE_MASK;
 	return recall(v);
 }
 

@@ -17,8 +17,7 @@ enum { FETCH_PAGES = 16, FETCH_INSN_BITS = 6, FETCH_LEVELS = 4 };
 
 /* A page of code, in 64-bit mode and 4-level paging. */
 struct fetch_page {
-	uint64_t page,
-		cr3; /* page: linear address >> 12; 0: an empty memo, since 0 is never remembered */
+	uint64_t page, cr3; /* page: the linear address of its last byte; 0: an empty memo */
 	const uint64_t
 		*entry[FETCH_LEVELS]; /* a large page's entry stands for the levels below, too */
 	uint64_t value[FETCH_LEVELS];
