@@ -7,12 +7,6 @@
 #include "vmm/exit.h"
 #include "vmm/vm.h"
 
-static void end_shadow(struct vcpu *v)
-{
-	virt->set(&v->hw, VREG_INTR_SHADOW, 0);
-	v->hw.exit.shadow = 0;
-}
-
 void exit_skip(struct vcpu *v)
 {
 	struct vm_exit *x = &v->hw.exit;
@@ -20,8 +14,7 @@ void exit_skip(struct vcpu *v)
 	if (!x->insn_len && !fetch_length(v))
 		return;
 	v->hw.rip += x->insn_len;
-	if (unlikely(x->shadow))
-		end_shadow(v);
+	x->shadow = 0;
 	/* A 16 or 32-bit RIP wraps; a 64-bit one in the lower half is not looked at closer. */
 	if (unlikely(v->hw.rip >> 32) && !vcpu_is_64bit(v))
 		v->hw.rip = (uint32_t)v->hw.rip;
@@ -191,8 +184,7 @@ void exit_execute(struct vcpu *v, const struct insn *in)
 	}
 	if (err == INSN_FAULT)
 		return;
-	if (v->hw.exit.shadow)
-		end_shadow(v);
+	v->hw.exit.shadow = 0;
 	if (tf)
 		vcpu_raise_step(v);
 }

@@ -123,8 +123,11 @@ void vcpu_request(struct vcpu *v, unsigned requests)
  */
 static void pull_tpr(struct vcpu *v)
 {
-	uint8_t cr8 = (uint8_t)virt->get(&v->hw, VREG_TPR);
+	uint8_t cr8;
 
+	if (virt->tpr_in_apic_page)
+		return;
+	cr8 = (uint8_t)virt->get(&v->hw, VREG_TPR);
 	if (vlapic_tpr(v) >> 4 != cr8)
 		vlapic_set_tpr(v, cr8);
 }

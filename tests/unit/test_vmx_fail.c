@@ -17,12 +17,12 @@
 /* Nothing here has a VMCS to make current. */
 struct vmx_caps vmx_caps;
 
-void vmx_borrow(struct virt_vcpu *v)
+void vmx_borrow_other(struct virt_vcpu *v)
 {
 	(void)v;
 }
 
-void vmx_return(struct virt_vcpu *v)
+void vmx_return_other(struct virt_vcpu *v)
 {
 	(void)v;
 }

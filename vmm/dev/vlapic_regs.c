@@ -184,7 +184,13 @@ void vlapic_written(struct vcpu *v, unsigned offset)
 	}
 	if (offset >= REG_END || offset % APIC_REG_STRIDE)
 		return;
-	/* What the write changes is judged by what was there before. */
+	/* Nothing is judged by the ICR's old value. */
+	if (offset == APIC_ICR_LOW) {
+		icr_write(v, vlapic_get(v, APIC_ICR_LOW) & rules[NUMBER(APIC_ICR_LOW)].bits,
+			  vlapic_get(v, APIC_ICR_HIGH) >> APIC_ID_SHIFT);
+		return;
+	}
+	/* What another write changes is judged by what was there before. */
 	value = vlapic_get(v, offset);
 	vlapic_set(v, offset, v->lapic.stored[NUMBER(offset)]);
 	if (rules[NUMBER(offset)].access & WRITE)

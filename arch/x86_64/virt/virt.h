@@ -12,7 +12,19 @@
 enum gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15, GPRS };
 
 /* Segment registers in the order of their encoding, then the system ones. */
-enum vseg { VSEG_ES, VSEG_CS, VSEG_SS, VSEG_DS, VSEG_FS, VSEG_GS, VSEG_LDTR, VSEG_TR, VSEG_GDTR, VSEG_IDTR, VSEGS };
+enum vseg {
+	VSEG_ES,
+	VSEG_CS,
+	VSEG_SS,
+	VSEG_DS,
+	VSEG_FS,
+	VSEG_GS,
+	VSEG_LDTR,
+	VSEG_TR,
+	VSEG_GDTR,
+	VSEG_IDTR,
+	VSEGS
+};
 
 /*
  * attr is the layout of VMX's access rights without its "unusable" bit: type 3:0, S 4, DPL 6:5,
@@ -53,18 +65,26 @@ enum vreg {
 	VREG_CSTAR,
 	VREG_SFMASK,
 	VREG_KERNEL_GS_BASE,
-	VREG_INTR_SHADOW, /* 0, or SHADOW_STI, SHADOW_MOV_SS */
 	VREG_NMI_BLOCKED, /* 0 or 1 */
-	VREG_TPR,	  /* CR8's view of it: 0-15; the hardware's copy, which a guest moves without an exit */
+	VREG_TPR, /* CR8's view of it: 0-15; the hardware's copy, which a guest moves without an
+		     exit */
 	VREG_DEBUGCTL,
-	VREG_TSC_AUX,	  /* what RDTSCP and RDPID give */
-	VREG_APIC_PAGE,	  /* guest physical address where the hardware may serve the APIC's registers; ~0: nowhere */
+	VREG_TSC_AUX,	/* what RDTSCP and RDPID give */
+	VREG_APIC_PAGE, /* guest physical address where the hardware may serve the APIC's registers;
+			   ~0: nowhere */
 	VREGS
 };
 
 enum { SHADOW_STI = 1, SHADOW_MOV_SS = 2 };
 
-enum vm_event_type { EVENT_NONE, EVENT_INTERRUPT, EVENT_NMI, EVENT_EXCEPTION, EVENT_SOFT_INTERRUPT, EVENT_SOFT_EXCEPTION };
+enum vm_event_type {
+	EVENT_NONE,
+	EVENT_INTERRUPT,
+	EVENT_NMI,
+	EVENT_EXCEPTION,
+	EVENT_SOFT_INTERRUPT,
+	EVENT_SOFT_EXCEPTION
+};
 
 /* Something to deliver through the guest's IDT at the next entry. */
 struct vm_event {
@@ -76,7 +96,8 @@ struct vm_event {
 };
 
 enum vm_exit_kind {
-	EXIT_HOST_IRQ, /* a physical interrupt, NMI or the end of the time slice: nothing of the guest's */
+	EXIT_HOST_IRQ, /* a physical interrupt, NMI or the end of the time slice: nothing of the
+			  guest's */
 	EXIT_PIO,
 	EXIT_MEM, /* nested page fault */
 	EXIT_CPUID,
@@ -93,14 +114,16 @@ enum vm_exit_kind {
 	EXIT_CACHE,	/* INVD, WBINVD */
 	EXIT_RDTSC,	/* RDTSC or RDTSCP: the bytes tell */
 	EXIT_RDPMC,
-	EXIT_UD,	/* an instruction that this guest's CPU does not have: VMX's, SVM's, MONITOR, GETSEC … */
+	EXIT_UD, /* an instruction that this guest's CPU does not have: VMX's, SVM's, MONITOR,
+		    GETSEC … */
 	EXIT_TASK_SWITCH,
-	EXIT_APIC_WRITE, /* the guest has written a register in apic_page: the value is there, its effects are to be done */
-	EXIT_EOI,	/* an EOI of a level-triggered vector, done by the hardware */
-	EXIT_TPR,	/* TPR fell below the threshold, or CR8 was written */
-	EXIT_SHUTDOWN,	/* triple fault */
+	EXIT_APIC_WRITE, /* the guest has written a register in apic_page: the value is there, its
+			    effects are to be done */
+	EXIT_EOI,	 /* an EOI of a level-triggered vector, done by the hardware */
+	EXIT_TPR,	 /* TPR fell below the threshold, or CR8 was written */
+	EXIT_SHUTDOWN,	 /* triple fault */
 	EXIT_INIT,
-	EXIT_FAIL,	/* the entry failed; the backend has logged why */
+	EXIT_FAIL, /* the entry failed; the backend has logged why */
 	EXIT_UNKNOWN,
 	EXIT_KINDS
 };
@@ -137,7 +160,8 @@ struct exit_exception {
 	uint8_t vector;
 	bool has_error;
 	uint32_t error;
-	uint64_t address; /* of #PF: what CR2 would be; of #DB: DR6's bits, which are set there already */
+	uint64_t address; /* of #PF: what CR2 would be; of #DB: DR6's bits, which are set there
+			     already */
 };
 
 enum task_source { TASK_CALL, TASK_IRET, TASK_JMP, TASK_GATE };
@@ -152,14 +176,17 @@ struct exit_task {
 #define ADDRESS_SPACE_UNKNOWN UINT64_MAX
 
 struct vm_exit {
-	/* CR3, when the guest is in 64-bit mode and its instruction is likely to be fetched by us. */
+	/* CR3, when the guest is in 64-bit mode and its instruction is likely to be fetched by us.
+	 */
 	uint64_t address_space;
-	uint8_t kind;	     /* enum vm_exit_kind */
-	uint8_t insn_len;    /* 0: the hardware does not tell */
-	uint8_t bytes_n;     /* how many instruction bytes the hardware gave */
-	uint8_t shadow;	     /* 0, SHADOW_STI, SHADOW_MOV_SS: in which shadow the guest was */
+	uint8_t kind;	  /* enum vm_exit_kind */
+	uint8_t insn_len; /* 0: the hardware does not tell */
+	uint8_t bytes_n;  /* how many instruction bytes the hardware gave */
+	/* 0, SHADOW_STI, SHADOW_MOV_SS: in which shadow the guest was, and is at the next entry */
+	uint8_t shadow;
 	uint8_t bytes[15];
-	struct vm_event delivering; /* what was being delivered when the exit came: to be injected again */
+	struct vm_event
+		delivering; /* what was being delivered when the exit came: to be injected again */
 	union {
 		struct exit_pio pio;
 		struct exit_mem mem;
@@ -176,10 +203,12 @@ struct vm_exit {
 /* The guest's permission maps and nested page tables; one a VM. */
 struct virt_vm {
 	struct ptab *nested;
-	uint8_t *io_map;  /* the vendor's layout */
-	uint8_t *msr_map; /* the vendor's layout */
-	void *apic_access; /* the vendor's: the page that stands for the APICs' registers in nested tables */
-	uint64_t generation; /* of the nested tables and tsc_offset: a vCPU that has seen an older one flushes */
+	uint8_t *io_map;   /* the vendor's layout */
+	uint8_t *msr_map;  /* the vendor's layout */
+	void *apic_access; /* the vendor's: the page that stands for the APICs' registers in nested
+			      tables */
+	uint64_t generation; /* of the nested tables and tsc_offset: a vCPU that has seen an older
+				one flushes */
 	uint64_t tsc_offset;
 };
 
@@ -189,9 +218,9 @@ struct virt_vcpu {
 	uint64_t rip, rflags;
 	struct vm_exit exit;
 	struct virt_vm *vm;
-	void *control;	  /* VMCS or VMCB, host virtual */
-	void *vendor;	  /* the backend's own struct */
-	void *apic_page;  /* 4 KiB, the virtual APIC's registers as the manuals lay them out */
+	void *control;	 /* VMCS or VMCB, host virtual */
+	void *vendor;	 /* the backend's own struct */
+	void *apic_page; /* 4 KiB, the virtual APIC's registers as the manuals lay them out */
 	uint64_t exits;
 };
 
@@ -211,6 +240,8 @@ struct virt_context {
 struct virt_ops {
 	const char *name; /* "VMX" or "SVM": for the log only */
 	const struct ptab_format *nested_format;
+	/* VREG_TPR and the register in apic_page are one: neither has to follow the other. */
+	bool tpr_in_apic_page;
 
 	/* 0, or -ENODEV with one plain sentence logged that says what is missing and the remedy. */
 	int (*probe)(void);
@@ -232,7 +263,8 @@ struct virt_ops {
 
 	uint64_t (*get)(struct virt_vcpu *v, enum vreg reg);
 	void (*set)(struct virt_vcpu *v, enum vreg reg, uint64_t value);
-	/* What decides how the guest's instruction is fetched: in one call, since exits pay for it. */
+	/* What decides how the guest's instruction is fetched: in one call, since exits pay for it.
+	 */
 	void (*get_context)(struct virt_vcpu *v, struct virt_context *c);
 	void (*get_segment)(struct virt_vcpu *v, enum vseg seg, struct segment *s);
 	void (*set_segment)(struct virt_vcpu *v, enum vseg seg, const struct segment *s);

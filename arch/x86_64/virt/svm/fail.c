@@ -5,9 +5,9 @@
 #include "lib/log.h"
 
 /* Bits of CR4 that no CPU defines yet, and those of EFER. */
-#define CR4_UNDEFINED                                                                              \
+#define CR4_UNDEFINED \
 	(~(CR4_CET | CR4_PKS | (CR4_PKE * 2 - 1)) | 1ull << 15 | 1ull << 19 | CR4_VMXE | CR4_SMXE)
-#define EFER_DEFINED                                                                               \
+#define EFER_DEFINED \
 	(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_SVME | EFER_LMSLE | EFER_FFXSR | EFER_TCE)
 
 static const char *check_cr(const struct vmcb_save *s, uint64_t *value)
@@ -48,8 +48,8 @@ static const char *check_mode(const struct vmcb_save *s, uint64_t *value)
 	if ((s->efer & EFER_LME) && paging && !(s->cr0 & CR0_PE))
 		return "EFER: LME and CR0.PG are set and CR0.PE is clear";
 	*value = s->cs.attr;
-	if ((s->efer & EFER_LME) && paging && (s->cr4 & CR4_PAE) &&
-	    (s->cs.attr & ATTR_PACKED_L) && (s->cs.attr & ATTR_PACKED_DB))
+	if ((s->efer & EFER_LME) && paging && (s->cr4 & CR4_PAE) && (s->cs.attr & ATTR_PACKED_L) &&
+	    (s->cs.attr & ATTR_PACKED_DB))
 		return "CS: L and D are both set in long mode";
 	return NULL;
 }
@@ -86,6 +86,7 @@ void svm_explain_invalid(struct virt_vcpu *v)
 		log_error("svm: VMRUN refused the guest's state: %s (%#lx)", what,
 			  (unsigned long)value);
 	else
-		log_error("svm: VMRUN refused the guest's state, and no check that Plinth knows finds why");
+		log_error("svm: VMRUN refused the guest's state, and no check that Plinth knows "
+			  "finds why");
 	svm_dump(v);
 }

@@ -209,6 +209,7 @@ void svm_run(struct virt_vcpu *v)
 	b->save.rsp = v->gpr[RSP];
 	b->save.rip = v->rip;
 	b->save.rflags = v->rflags;
+	b->control.interrupt_shadow = v->exit.shadow;
 	if (unlikely(s->generation != v->vm->generation)) {
 		s->generation = v->vm->generation;
 		b->control.nested_cr3 = hpa_of(v->vm->nested->root).raw;

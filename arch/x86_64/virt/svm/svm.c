@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* AMD SVM with nested paging: the backend's table, what it needs of the CPU, and switching it on. */
+/* AMD SVM with nested paging: the backend's table, what it needs of the CPU, and switching it on.
+ */
 #include "arch/x86_64/virt/svm/svm.h"
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/cpu.h"
@@ -29,17 +30,20 @@ static int probe(void)
 
 	if (cpuid(CPUID_EXT_MAX, 0).eax < CPUID_SVM ||
 	    !(cpuid(CPUID_EXT_FEATURES, 0).ecx & CPUID_80000001_ECX_SVM)) {
-		log_error("svm: this AMD CPU has no SVM; Plinth needs a CPU with AMD-V (in an emulator: -cpu EPYC,+svm,+npt)");
+		log_error("svm: this AMD CPU has no SVM; Plinth needs a CPU with AMD-V (in an "
+			  "emulator: -cpu EPYC,+svm,+npt)");
 		return -ENODEV;
 	}
 	if (!rdmsr_safe(MSR_VM_CR, &vm_cr) && (vm_cr & VM_CR_SVMDIS)) {
-		log_error("svm: the firmware has switched SVM off (VM_CR %#lx, SVMDIS is set); switch on \"SVM\" or \"AMD-V\" in the firmware's setup",
+		log_error("svm: the firmware has switched SVM off (VM_CR %#lx, SVMDIS is set); "
+			  "switch on \"SVM\" or \"AMD-V\" in the firmware's setup",
 			  (unsigned long)vm_cr);
 		return -ENODEV;
 	}
 	leaf = cpuid(CPUID_SVM, 0);
 	if (!(leaf.edx & CPUID_8000000A_EDX_NP)) {
-		log_error("svm: this CPU's SVM (revision %u) has no nested paging, which Plinth needs (in an emulator: -cpu EPYC,+svm,+npt)",
+		log_error("svm: this CPU's SVM (revision %u) has no nested paging, which Plinth "
+			  "needs (in an emulator: -cpu EPYC,+svm,+npt)",
 			  leaf.eax & 0xff);
 		return -ENODEV;
 	}

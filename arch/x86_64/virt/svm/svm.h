@@ -17,7 +17,7 @@ extern struct svm_features svm_features;
 struct svm_vcpu {
 	struct vmcb *vmcb;
 	hpa_t vmcb_pa, host_state; /* host_state: of the CPU that has it loaded */
-	uint64_t generation; /* of the nested tables, as last flushed */
+	uint64_t generation;	   /* of the nested tables, as last flushed */
 	uint64_t asid_generation;
 	unsigned asid_cpu;
 	unsigned windows; /* enum virt_window */
@@ -38,7 +38,8 @@ static inline struct vmcb *vmcb_of(struct virt_vcpu *v)
 	return v->control;
 }
 
-/* entry.S: the world switch. Guest registers but RAX, RSP, RIP and RFLAGS come from and go to gpr[]. */
+/* entry.S: the world switch. Guest registers but RAX, RSP, RIP and RFLAGS come from and go to
+ * gpr[]. */
 void svm_enter(uint64_t *gpr, uint64_t vmcb_pa, uint64_t host_vmcb_pa);
 
 /* The physical address of this CPU's page for the host's own FS, GS, TR, LDTR and SYSCALL state. */
@@ -70,7 +71,8 @@ void svm_iret(struct virt_vcpu *v);
 /* A #DB exit: whether it ends our own single step. */
 bool svm_step_end(struct virt_vcpu *v);
 
-/* Names the consistency check that VMRUN refused (APM 2, "VMRUN: Canonicalization and Consistency Checks"). */
+/* Names the consistency check that VMRUN refused (APM 2, "VMRUN: Canonicalization and Consistency
+ * Checks"). */
 void svm_explain_invalid(struct virt_vcpu *v);
 void svm_dump(struct virt_vcpu *v);
 

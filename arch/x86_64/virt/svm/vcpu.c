@@ -55,7 +55,8 @@ void svm_vcpu_fini(struct virt_vcpu *v)
 	v->vendor = v->control = NULL;
 }
 
-/* Attributes after reset: code and data are present and accessed; LDTR and TR are busy system segments. */
+/* Attributes after reset: code and data are present and accessed; LDTR and TR are busy system
+ * segments. */
 enum {
 	ATTR_CODE_RESET = SEG_P | SEG_S | 0xb,
 	ATTR_DATA_RESET = SEG_P | SEG_S | 0x3,
@@ -105,6 +106,7 @@ void svm_vcpu_reset(struct virt_vcpu *v)
 	memset(v->gpr, 0, sizeof(v->gpr));
 	v->rip = 0xfff0;
 	v->rflags = RFLAGS_FIXED;
+	v->exit.shadow = 0;
 	s->nmi_blocked = s->stepping = false;
 	s->generation = 0; /* stale: the next entry sets what comes from the VM */
 	s->windows = WINDOW_NONE;
@@ -180,8 +182,6 @@ uint64_t svm_get(struct virt_vcpu *v, enum vreg reg)
 
 	switch (reg) {
 	case VREG_TPR: return b->control.v_intr & 0xf;
-	case VREG_INTR_SHADOW:
-		return b->control.interrupt_shadow & INTERRUPT_SHADOW ? SHADOW_STI : 0;
 	case VREG_NMI_BLOCKED: return svm_of(v)->nmi_blocked;
 	case VREG_TSC_AUX: return svm_of(v)->loaded ? rdmsr(MSR_TSC_AUX) : svm_of(v)->tsc_aux;
 	case VREG_EFER: return b->save.efer & ~EFER_SVME; /* SVM's own bit is not the guest's */
@@ -210,7 +210,6 @@ void svm_set(struct virt_vcpu *v, enum vreg reg, uint64_t value)
 		b->control.v_intr = (b->control.v_intr & ~V_TPR_MASK) | value;
 		b->control.clean &= ~(uint32_t)CLEAN_TPR;
 		return;
-	case VREG_INTR_SHADOW: b->control.interrupt_shadow = value ? INTERRUPT_SHADOW : 0; return;
 	case VREG_NMI_BLOCKED: svm_of(v)->nmi_blocked = value; return;
 	case VREG_TSC_AUX:
 		svm_of(v)->tsc_aux = value;
@@ -281,8 +280,8 @@ void svm_get_segment(struct virt_vcpu *v, enum vseg seg, struct segment *s)
 	s->attr = unpack(from->attr);
 	/* DPL of SS is the CPL, which the VMCB keeps apart and the hardware trusts. */
 	if (seg == VSEG_SS)
-		s->attr = (uint16_t)((s->attr & ~(3 << SEG_DPL_SHIFT)) |
-				     vmcb_of(v)->save.cpl << SEG_DPL_SHIFT);
+		s->attr = (uint16_t)((s->attr & ~(3 << SEG_DPL_SHIFT)) | vmcb_of(v)->save.cpl
+										 << SEG_DPL_SHIFT);
 }
 
 void svm_set_segment(struct virt_vcpu *v, enum vseg seg, const struct segment *s)

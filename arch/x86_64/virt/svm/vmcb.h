@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The VMCB and the numbers around it (APM 2, "Secure Virtual Machine", appendix B "Layout of VMCB", appendix C "SVM Intercept Exit Codes"). */
+/* The VMCB and the numbers around it (APM 2, "Secure Virtual Machine", appendix B "Layout of VMCB",
+ * appendix C "SVM Intercept Exit Codes"). */
 #ifndef SVM_VMCB_H
 #define SVM_VMCB_H
 
 #include "lib/types.h"
 
-/* Intercepts of control registers: bit n is CRn; writes are 16 bits further up. Likewise debug registers. */
+/* Intercepts of control registers: bit n is CRn; writes are 16 bits further up. Likewise debug
+ * registers. */
 #define INTERCEPT_CR_READ(n)  (1u << (n))
 #define INTERCEPT_CR_WRITE(n) (1u << ((n) + 16))
 
@@ -62,26 +64,31 @@ enum intercept_3 {
 enum tlb_control { TLB_KEEP = 0, TLB_FLUSH_ALL = 1, TLB_FLUSH_ASID = 3 };
 
 /* The word at 0x60. */
-#define V_TPR_MASK         0xffull
-#define V_IRQ              (1ull << 8)
-#define V_INTR_PRIO_SHIFT  16
-#define V_INTR_PRIO_MASK   (0xfull << 16)
-#define V_IGN_TPR          (1ull << 20)
-#define V_INTR_MASKING     (1ull << 24)
+#define V_TPR_MASK	    0xffull
+#define V_IRQ		    (1ull << 8)
+#define V_INTR_PRIO_SHIFT   16
+#define V_INTR_PRIO_MASK    (0xfull << 16)
+#define V_IGN_TPR	    (1ull << 20)
+#define V_INTR_MASKING	    (1ull << 24)
 #define V_INTR_VECTOR_SHIFT 32
-#define V_INTR_VECTOR_MASK (0xffull << 32)
+#define V_INTR_VECTOR_MASK  (0xffull << 32)
 
 #define INTERRUPT_SHADOW (1ull << 0)
 
 #define NP_ENABLE (1ull << 0)
 
 /* EVENTINJ and EXITINTINFO. */
-#define EVENT_VECTOR     0xffull
+#define EVENT_VECTOR	 0xffull
 #define EVENT_TYPE_SHIFT 8
-#define EVENT_TYPE_MASK  (7ull << 8)
-#define EVENT_ERROR      (1ull << 11)
-#define EVENT_VALID      (1ull << 31)
-enum svm_event_type { SVM_EVENT_INTR = 0, SVM_EVENT_NMI = 2, SVM_EVENT_EXCEPTION = 3, SVM_EVENT_SOFT_INTR = 4 };
+#define EVENT_TYPE_MASK	 (7ull << 8)
+#define EVENT_ERROR	 (1ull << 11)
+#define EVENT_VALID	 (1ull << 31)
+enum svm_event_type {
+	SVM_EVENT_INTR = 0,
+	SVM_EVENT_NMI = 2,
+	SVM_EVENT_EXCEPTION = 3,
+	SVM_EVENT_SOFT_INTR = 4
+};
 
 /* VMCB clean bits: set, the hardware may use what it cached of these fields. */
 enum vmcb_clean {
@@ -165,8 +172,8 @@ enum ioio {
 #define CR_INFO_GPR 0xfull
 
 /* EXITINFO2 of VMEXIT_TASK_SWITCH. */
-#define TASK_INFO_IRET  (1ull << 36)
-#define TASK_INFO_JMP   (1ull << 38)
+#define TASK_INFO_IRET	(1ull << 36)
+#define TASK_INFO_JMP	(1ull << 38)
 #define TASK_INFO_ERROR (1ull << 44)
 
 /* Bits of a segment's attributes, as the VMCB packs them. */

@@ -301,6 +301,17 @@ static __attribute__((noinline)) void entry_changes(struct virt_vcpu *v, struct 
 	}
 }
 
+/* The shadow ends with an instruction that Plinth has done for the guest. */
+static void shadow_write(const struct virt_vcpu *v, struct vmx_vcpu *x)
+{
+	uint32_t state = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
+
+	state &= ~(BLOCKING_STI | BLOCKING_MOV_SS);
+	vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, state | v->exit.shadow);
+	if (v->exit.shadow)
+		vmx_todo(x, TODO_PENDING_DEBUG);
+}
+
 static always_inline void entry_prepare(struct virt_vcpu *v, struct vmx_vcpu *x)
 {
 	vmcs_write(VMCS_GUEST_RIP, v->rip);
@@ -308,6 +319,8 @@ static always_inline void entry_prepare(struct virt_vcpu *v, struct vmx_vcpu *x)
 		vmcs_write(VMCS_GUEST_RSP, v->gpr[RSP]);
 	if (unlikely(v->rflags != x->rflags))
 		rflags_write(v, x);
+	if (unlikely(v->exit.shadow != x->shadow))
+		shadow_write(v, x);
 	if (unlikely(x->seen != v->vm->generation))
 		entry_changes(v, x);
 }
@@ -365,7 +378,8 @@ void vmx_run(struct virt_vcpu *v)
 	vmcs_read_to(VMCS_GUEST_RIP, &v->rip);
 	v->gpr[RSP] = x->rsp = vmcs_read(VMCS_GUEST_RSP);
 	v->rflags = x->rflags = vmcs_read(VMCS_GUEST_RFLAGS);
-	v->exit.shadow = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & (BLOCKING_STI | BLOCKING_MOV_SS);
+	x->shadow = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & (BLOCKING_STI | BLOCKING_MOV_SS);
+	v->exit.shadow = x->shadow;
 	if (unlikely(failed)) {
 		v->exit.kind = EXIT_FAIL;
 		vmx_fail_instruction(v);

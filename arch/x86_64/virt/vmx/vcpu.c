@@ -291,8 +291,6 @@ static uint64_t special_get(struct virt_vcpu *v, enum vreg reg)
 	case VREG_CR4: return cr4_get();
 	case VREG_CR2: return x->loaded ? read_cr2() : x->cr2;
 	case VREG_DR6: return x->loaded ? read_dr6() : x->dr6;
-	case VREG_INTR_SHADOW:
-		return vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & (BLOCKING_STI | BLOCKING_MOV_SS);
 	case VREG_NMI_BLOCKED: return !!(vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_NMI);
 	case VREG_TPR: return *tpr_of(v) >> 4;
 	case VREG_APIC_PAGE: return x->apic_page;
@@ -356,14 +354,11 @@ static void modes_write(struct virt_vcpu *v, uint64_t cr0, uint64_t cr4, uint64_
 	vmx_todo(vmx_vcpu(v), TODO_FLUSH_LINEAR);
 }
 
-static void interruptibility_set(struct virt_vcpu *v, uint32_t mask, uint32_t bits)
+static void nmi_blocking_set(bool blocked)
 {
-	uint32_t old = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY), new = (old & ~mask) | bits;
+	uint32_t old = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & ~BLOCKING_NMI;
 
-	if (new == old)
-		return;
-	vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, new);
-	vmx_todo(vmx_vcpu(v), TODO_PENDING_DEBUG);
+	vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, old | (blocked ? BLOCKING_NMI : 0));
 }
 
 static void msr_set(struct vmx_vcpu *x, enum vmx_msr i, uint64_t value)
@@ -413,13 +408,7 @@ static void special_set(struct virt_vcpu *v, enum vreg reg, uint64_t value)
 		if (x->loaded)
 			write_dr6(value);
 		break;
-	case VREG_INTR_SHADOW:
-		interruptibility_set(v, BLOCKING_STI | BLOCKING_MOV_SS,
-				     value & (SHADOW_STI | SHADOW_MOV_SS));
-		break;
-	case VREG_NMI_BLOCKED:
-		interruptibility_set(v, BLOCKING_NMI, value ? BLOCKING_NMI : 0);
-		break;
+	case VREG_NMI_BLOCKED: nmi_blocking_set(value); break;
 	case VREG_TPR:
 		/* The low half is the APIC's own; CR8 clears it only when it changes the rest. */
 		if (*tpr_of(v) >> 4 != value)
@@ -552,6 +541,7 @@ void vmx_vcpu_reset(struct virt_vcpu *v)
 	vmcs_write(VMCS_GUEST_RFLAGS, x->rflags = v->rflags);
 	modes_write(v, RESET_CR0, 0, 0);
 	vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, 0);
+	v->exit.shadow = x->shadow = 0;
 	vmcs_write(VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE);
 	vmcs_write(VMCS_GUEST_PENDING_DEBUG, 0);
 	vmcs_write(VMCS_ENTRY_INTR_INFO, 0);

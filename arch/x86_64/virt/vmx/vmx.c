@@ -290,18 +290,15 @@ static void current_clear(struct virt_vcpu *v)
 	vmx_vcpu(v)->launched = false;
 }
 
-void vmx_borrow(struct virt_vcpu *v)
+void vmx_borrow_other(struct virt_vcpu *v)
 {
-	if (!vmx_vcpu(v)->loaded)
-		current_set(v);
+	current_set(v);
 }
 
-void vmx_return(struct virt_vcpu *v)
+void vmx_return_other(struct virt_vcpu *v)
 {
 	struct virt_vcpu *current = current_vcpus[this_cpu()->id];
 
-	if (vmx_vcpu(v)->loaded)
-		return;
 	current_clear(v);
 	if (current)
 		current_set(current);
@@ -324,6 +321,7 @@ void vmx_release(struct virt_vcpu *v)
 const struct virt_ops vmx_ops = {
 	.name = "VMX",
 	.nested_format = &ptab_ept,
+	.tpr_in_apic_page = true,
 	.probe = vmx_probe,
 	.cpu_on = vmx_cpu_on,
 	.vm_init = vmx_vm_init,

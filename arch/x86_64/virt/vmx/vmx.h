@@ -52,6 +52,7 @@ struct vmx_vcpu {
 	uint32_t windows;    /* mask of enum virt_window */
 	bool launched;	     /* VMRESUME, no longer VMLAUNCH */
 	bool loaded;	     /* its VMCS is this CPU's current one, its MSRs are in the CPU */
+	uint8_t shadow;	     /* that the VMCS holds */
 	uint16_t vpid;
 	uint64_t eptp;
 	uint64_t apic_page; /* guest physical, of the APIC's registers; VMX_NO_PAGE: not served */
@@ -73,8 +74,21 @@ static inline void vmx_todo(struct vmx_vcpu *x, uint32_t bits)
 
 /* vmx.c */
 /* Makes v's VMCS the current one for a moment, where v is not loaded; pairs, does not nest. */
-void vmx_borrow(struct virt_vcpu *v);
-void vmx_return(struct virt_vcpu *v);
+void vmx_borrow_other(struct virt_vcpu *v);
+void vmx_return_other(struct virt_vcpu *v);
+
+static always_inline void vmx_borrow(struct virt_vcpu *v)
+{
+	if (unlikely(!vmx_vcpu(v)->loaded))
+		vmx_borrow_other(v);
+}
+
+static always_inline void vmx_return(struct virt_vcpu *v)
+{
+	if (unlikely(!vmx_vcpu(v)->loaded))
+		vmx_return_other(v);
+}
+
 /* Makes v's VMCS this CPU's current one until vmx_release(). */
 void vmx_take(struct virt_vcpu *v);
 void vmx_release(struct virt_vcpu *v);
