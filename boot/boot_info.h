@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a boot loader told, whichever it was. boot/ fills it; nothing later knows which loader ran.
+/*
+ * What a boot loader told, whichever it was. boot/ fills it; nothing later knows which loader ran.
  */
 #ifndef BOOT_INFO_H
 #define BOOT_INFO_H

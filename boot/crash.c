@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Each function commits one fault; where a protection failed and it comes back, that is the panic.
+/*
+ * Each function commits one fault; where a protection failed and it comes back, that is the panic.
  */
 #include "boot/crash.h"
 #include "arch/x86_64/layout.h"
@@ -54,7 +55,8 @@ static void crash_stack(void)
 	deeper(&start);
 }
 
-/* memset() does not know how large the frame is, and neither does the compiler how much it is told.
+/*
+ * memset() does not know how large the frame is, and neither does the compiler how much it is told.
  */
 static void crash_canary(void)
 {

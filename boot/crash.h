@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Plinth's own faults, on purpose: crash=KIND shows what each looks like, and that the protections
- * hold. */
+/*
+ * Plinth's own faults, on purpose: crash=KIND shows what each looks like, and that the protections
+ * hold.
+ */
 #ifndef BOOT_CRASH_H
 #define BOOT_CRASH_H
 

@@ -14,7 +14,8 @@
 
 enum { STATUS_OK = 0, STATUS_CRASHED = 0x7e, STATUS_FAILED = 0x7f };
 
-/* For Plinth itself when the guest may have the rest: page tables, devices, what later guests need.
+/*
+ * For Plinth itself when the guest may have the rest: page tables, devices, what later guests need.
  */
 #define RESERVE (32 * MIB)
 

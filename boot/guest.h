@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The guest that a machine without a config runs: the first boot module is its kernel, the second
- * its initrd. */
+/*
+ * The guest that a machine without a config runs: the first boot module is its kernel, the second
+ * its initrd.
+ */
 #ifndef BOOT_GUEST_H
 #define BOOT_GUEST_H
 

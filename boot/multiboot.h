@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Multiboot 1 and 2 as a loader hands them to us ("Multiboot Specification version 0.6.96",
- * "Multiboot2 Specification version 2.0"). */
+/*
+ * Multiboot 1 and 2 as a loader hands them to us ("Multiboot Specification version 0.6.96",
+ * "Multiboot2 Specification version 2.0").
+ */
 #ifndef BOOT_MULTIBOOT_H
 #define BOOT_MULTIBOOT_H
 

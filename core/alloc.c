@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Small objects: size classes of powers of two from 16 to 1024 bytes, each in pages whose first slot
- * is a header; larger ones are whole blocks of pages, told apart by their page alignment.
+ * Small objects: size classes of powers of two from 16 to 1024 bytes, each in pages whose first
+ * slot is a header; larger ones are whole blocks of pages, told apart by their page alignment.
  */
 #include "core/alloc.h"
 #include "lib/list.h"
@@ -79,8 +79,8 @@ static void *small_alloc(size_t size, enum mem_owner owner)
 {
 	unsigned c = class_of(size);
 	struct list *partial = &heap.partial[owner][c];
-	struct slab *s = list_empty(partial) ? slab_make(c, owner) :
-					       container_of(partial->next, struct slab, link);
+	struct slab *s = list_empty(partial) ? slab_make(c, owner)
+					     : container_of(partial->next, struct slab, link);
 	void **slot;
 
 	if (!s)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The small-object allocator (core/alloc.c on core/pmem.c). Zeroed memory; 16-byte aligned, or size-aligned for powers of two >= 16. */
+/*
+ * The small-object allocator (core/alloc.c on core/pmem.c). Zeroed memory; 16-byte aligned, or
+ * size-aligned for powers of two >= 16.
+ */
 #ifndef CORE_ALLOC_H
 #define CORE_ALLOC_H
 

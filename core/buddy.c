@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Free blocks of 2^order pages in lists; two buddies that are both free become one block of the next order. */
+/*
+ * Free blocks of 2^order pages in lists; two buddies that are both free become one block of the
+ * next order.
+ */
 #include "core/buddy.h"
 #include "lib/panic.h"
 

@@ -11,13 +11,13 @@
 enum { BUDDY_ORDERS = 19 }; /* 4 KiB … 1 GiB */
 
 enum buddy_state {
-	PAGE_USED = 0xff,   /* allocated, inside a block, or not RAM */
-	/* below BUDDY_ORDERS: the first page of a free block of that order */
+	PAGE_USED = 0xff, /* allocated, inside a block, or not RAM */
+			  /* below BUDDY_ORDERS: the first page of a free block of that order */
 };
 
 struct buddy {
-	uint8_t *state;	 /* one byte a page */
-	uint64_t pages;	 /* length of state */
+	uint8_t *state; /* one byte a page */
+	uint64_t pages; /* length of state */
 	void *(*memory)(uint64_t page);
 	uint64_t (*page_of)(const void *memory);
 	struct list free[BUDDY_ORDERS];

@@ -25,7 +25,9 @@ void irq_vector_set(unsigned vector, const char *name, void (*handle)(void *arg)
 
 int irq_vector_alloc(const char *name, void (*handle)(void *arg), void *arg)
 {
-	/* From above: a higher vector is a higher priority, and device interrupts wait behind none. */
+	/*
+	 * From above: a higher vector is a higher priority, and device interrupts wait behind none.
+	 */
 	for (unsigned v = DEVICE_LAST; v >= DEVICE_FIRST; v--) {
 		if (handlers[v].handle)
 			continue;

@@ -32,8 +32,10 @@ static _Noreturn void stop(void)
 		__asm__ volatile("cli; hlt");
 }
 
-/* The length of a call instruction that ends at ret, and for a direct one its target; 0: there is
- * none. */
+/*
+ * The length of a call instruction that ends at ret, and for a direct one its target; 0: there is
+ * none.
+ */
 static unsigned call_before(uint64_t ret, uint64_t *target)
 {
 	const uint8_t *b = (const uint8_t *)ret;

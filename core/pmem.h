@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Physical memory: a buddy allocator of 4 KiB to 1 GiB blocks; arch/x86_64/pages.h is its public face. */
+/*
+ * Physical memory: a buddy allocator of 4 KiB to 1 GiB blocks; arch/x86_64/pages.h is its public
+ * face.
+ */
 #ifndef CORE_PMEM_H
 #define CORE_PMEM_H
 

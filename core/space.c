@@ -49,7 +49,10 @@ static void map_image(void)
 	map(rodata_end, hpa_of(rodata_end).raw, image_end - rodata_end, PTAB_R | PTAB_W);
 }
 
-/* RAM, and what firmware keeps its tables in: read-only, and only small regions (a large one is a device's). */
+/*
+ * RAM, and what firmware keeps its tables in: read-only, and only small regions (a large one is a
+ * device's).
+ */
 static void map_direct(const struct boot_info *info)
 {
 	const struct ramlist ram = { .regions = info->regions,
@@ -70,11 +73,13 @@ static void map_direct(const struct boot_info *info)
 		if (begin < end)
 			map(hpa_ptr(hpa(begin)), begin, end - begin, PTAB_R);
 	}
-	/* The BIOS's read-only area, where the RSDP is searched for; boot maps often leave it out. */
+	/*
+	 * The BIOS's read-only area, where the RSDP is searched for; boot maps often leave it out.
+	 */
 	for (uint64_t at = 0; at < MIB; at += PAGE_SIZE)
 		map(hpa_ptr(hpa(at)), at, PAGE_SIZE, PTAB_R);
-	protect(hpa_ptr(hpa((uint64_t)image_load)),
-		hpa_of(rodata_end).raw - (uint64_t)image_load, PTAB_R);
+	protect(hpa_ptr(hpa((uint64_t)image_load)), hpa_of(rodata_end).raw - (uint64_t)image_load,
+		PTAB_R);
 }
 
 void space_load(void)

@@ -14,8 +14,8 @@ void space_load(void);
 bool space_is_mapped(hpa_t addr, uint64_t n);
 
 /*
- * Address space for a guest's RAM, 1 GiB-aligned so that large pages fit: reserved, then filled block
- * by block. alloc: NULL when there is none; map: 0, -ENOMEM.
+ * Address space for a guest's RAM, 1 GiB-aligned so that large pages fit: reserved, then filled
+ * block by block. alloc: NULL when there is none; map: 0, -ENOMEM.
  */
 uint8_t *space_window_alloc(uint64_t size) must_check;
 must_check int space_window_map(uint8_t *at, hpa_t pa, uint64_t size);

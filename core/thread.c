@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each CPU has a list of ready threads and runs them in turn, a time slice each; the idle thread runs
- * when the list is empty. The list's lock is the scheduler's only one.
+ * Each CPU has a list of ready threads and runs them in turn, a time slice each; the idle thread
+ * runs when the list is empty. The list's lock is the scheduler's only one.
  */
 #include "core/thread.h"
 #include "arch/x86_64/asm.h"
@@ -16,7 +16,8 @@ enum { SLICE_NS = 10 * 1000 * 1000 };
 
 static struct {
 	struct lock lock; /* states, ready lists, wake_pending */
-	struct thread *dead[CPUS_MAX]; /* by CPU: its stack may be freed once another thread runs there */
+	struct thread
+		*dead[CPUS_MAX]; /* by CPU: its stack may be freed once another thread runs there */
 	struct timer slice[CPUS_MAX];
 } sched;
 
@@ -205,7 +206,7 @@ void wait_until(struct wait_queue *q, bool (*condition)(void *arg), void *arg)
 void wait_wake_all(struct wait_queue *q)
 {
 	lock_take(&q->lock);
-	list_for_each(at, &q->waiters)
+	list_for_each (at, &q->waiters)
 		thread_wake(container_of(at, struct waiter, link)->thread);
 	lock_drop(&q->lock);
 }

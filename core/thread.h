@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads and the scheduler: non-preemptive inside Plinth. A thread gives way where it blocks, yields
- * or asks sched_check(); idle CPUs halt.
+ * Threads and the scheduler: non-preemptive inside Plinth. A thread gives way where it blocks,
+ * yields or asks sched_check(); idle CPUs halt.
  */
 #ifndef CORE_THREAD_H
 #define CORE_THREAD_H
@@ -13,7 +13,7 @@
 enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_BLOCKED, THREAD_DEAD };
 
 struct thread {
-	uint64_t rsp; /* while it does not run */
+	uint64_t rsp;	  /* while it does not run */
 	struct list link; /* in a ready list or a wait queue */
 	enum thread_state state;
 	bool wake_pending; /* woken before it blocked */
@@ -48,7 +48,9 @@ struct wait_queue {
 };
 
 void wait_init(struct wait_queue *q);
-/* Sleeps until condition(arg) holds; it is looked at under the queue's lock, so no wake-up is lost. */
+/*
+ * Sleeps until condition(arg) holds; it is looked at under the queue's lock, so no wake-up is lost.
+ */
 void wait_until(struct wait_queue *q, bool (*condition)(void *arg), void *arg);
 void wait_wake_all(struct wait_queue *q);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Per CPU a list of timers by time, and the LAPIC's one-shot timer set for the first. It is set only
- * when a sooner one comes; when the LAPIC fires for one that was cancelled, it is simply set again.
+ * Per CPU a list of timers by time, and the LAPIC's one-shot timer set for the first. It is set
+ * only when a sooner one comes; when the LAPIC fires for one that was cancelled, it is simply set
+ * again.
  */
 #include "core/timer.h"
 #include "arch/x86_64/asm.h"
@@ -136,7 +137,9 @@ void timer_cancel(struct timer *t)
 		t->armed = false;
 	}
 	lock_drop(&clock.lock);
-	/* Its function may be running on another CPU at this moment; on this one it is our caller. */
+	/*
+	 * Its function may be running on another CPU at this moment; on this one it is our caller.
+	 */
 	while (t->cpu != this_cpu()->id &&
 	       __atomic_load_n(&clock.firing[t->cpu], __ATOMIC_ACQUIRE) == t)
 		__builtin_ia32_pause();

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* One-shot timers, a sorted list per physical CPU, and the clock that they go by. tests/fake/timer.c fakes both. */
+/*
+ * One-shot timers, a sorted list per physical CPU, and the clock that they go by.
+ * tests/fake/timer.c fakes both.
+ */
 #ifndef CORE_TIMER_H
 #define CORE_TIMER_H
 

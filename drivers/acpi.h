@@ -72,7 +72,8 @@ struct acpi_info {
 /* Constant after acpi_init(). */
 extern struct acpi_info acpi_info;
 
-/* Gives n readable bytes at a physical address, or NULL when it is not memory that firmware uses.
+/*
+ * Gives n readable bytes at a physical address, or NULL when it is not memory that firmware uses.
  */
 typedef const void *acpi_map_fn(uint64_t addr, uint64_t n);
 
@@ -88,7 +89,8 @@ const void *acpi_table(const char sig[4], unsigned index);
 
 /* Reads the known tables into info (acpi_parse.c). */
 void acpi_parse(struct acpi_info *info);
-/* Where no table tells of the interrupts: the wiring that a PC has had since the first I/O APICs.
+/*
+ * Where no table tells of the interrupts: the wiring that a PC has had since the first I/O APICs.
  */
 void acpi_assume_pc(struct acpi_info *info);
 

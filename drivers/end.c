@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Three ways out of a machine: ACPI's, and those by which QEMU and Bochs tell a test how it went.
+/*
+ * Three ways out of a machine: ACPI's, and those by which QEMU and Bochs tell a test how it went.
  */
 #include "drivers/end.h"
 #include "arch/x86_64/asm.h"

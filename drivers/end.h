@@ -14,8 +14,8 @@ must_check int end_configure(const char *how);
 /* The last guest has ended; status is what an emulator is to tell whoever started it. */
 _Noreturn void end_machine(uint8_t status);
 /*
- * Plinth itself has failed or refused, and has said why. A virtual machine ends; a real one stays on,
- * so that the message can be read.
+ * Plinth itself has failed or refused, and has said why. A virtual machine ends; a real one stays
+ * on, so that the message can be read.
  */
 _Noreturn void end_failed(void);
 

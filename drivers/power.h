@@ -15,7 +15,8 @@ void power_init(const struct acpi_info *acpi);
 
 /* Returns only when it fails: -ENODEV, firmware names no way; -EIO, it did not work. */
 int power_off(void);
-/* ACPI's reset register, port CF9, the keyboard controller, a triple fault: the first that works.
+/*
+ * ACPI's reset register, port CF9, the keyboard controller, a triple fault: the first that works.
  */
 _Noreturn void power_reset(void);
 

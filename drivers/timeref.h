@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The clocks of known frequency that a PC has: HPET, ACPI PM timer, PIT. The TSC is measured by
- * one. */
+/*
+ * The clocks of known frequency that a PC has: HPET, ACPI PM timer, PIT. The TSC is measured by
+ * one.
+ */
 #ifndef DRIVERS_TIMEREF_H
 #define DRIVERS_TIMEREF_H
 

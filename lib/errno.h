@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Error numbers, with the values that Linux and glibc give them, so that host tests may use either.
+/*
+ * Error numbers, with the values that Linux and glibc give them, so that host tests may use either.
  */
 #ifndef LIB_ERRNO_H
 #define LIB_ERRNO_H

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* For Plinth's own faults only: no input of a guest, file or device may reach these. core/panic.c;
- * tests/fake/panic.c. */
+/*
+ * For Plinth's own faults only: no input of a guest, file or device may reach these. core/panic.c;
+ * tests/fake/panic.c.
+ */
 #ifndef LIB_PANIC_H
 #define LIB_PANIC_H
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The part of lib/string.h that ISO C does not have: host tests link this file, and libc for the
- * rest. */
+/*
+ * The part of lib/string.h that ISO C does not have: host tests link this file, and libc for the
+ * rest.
+ */
 #include "lib/errno.h"
 #include "lib/string.h"
 

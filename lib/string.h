@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The part of <string.h> that Plinth uses; the same contracts as ISO C, unless a comment says
- * otherwise. */
+/*
+ * The part of <string.h> that Plinth uses; the same contracts as ISO C, unless a comment says
+ * otherwise.
+ */
 #ifndef LIB_STRING_H
 #define LIB_STRING_H
 
@@ -16,7 +18,8 @@ int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
 
-/* Copies at most size - 1 bytes and always terminates; returns strlen(src), so >= size means cut.
+/*
+ * Copies at most size - 1 bytes and always terminates; returns strlen(src), so >= size means cut.
  */
 size_t str_copy(char *dst, const char *src, size_t size);
 

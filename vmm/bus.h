@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Ports or physical addresses → the device that claims them. Ranges are sorted; look-up takes no
- * lock. */
+/*
+ * Ports or physical addresses → the device that claims them. Ranges are sorted; look-up takes no
+ * lock.
+ */
 #ifndef VMM_BUS_H
 #define VMM_BUS_H
 
@@ -34,7 +36,7 @@ enum { BUS_DEVICES = 48, BUS_RANGES = 2 * BUS_DEVICES + 1 };
 struct bus {
 	struct bus_range ranges[BUS_RANGES]; /* sorted; with the gaps they cover everything */
 	unsigned count;			     /* gaps included; 0: nothing was ever registered */
-	unsigned hit; /* where in ranges, in bytes, the last access was: looked at first */
+	unsigned hit;	       /* where in ranges, in bytes, the last access was: looked at first */
 	uint64_t unclaimed[2]; /* reads, writes */
 };
 
@@ -80,7 +82,9 @@ static always_inline bool bus_access(struct vm *vm, struct bus *bus, uint64_t ad
 	uint64_t offset = addr - r->base, mask = bus_size_mask[a->size];
 
 	a->value = a->write ? a->value & mask : mask;
-	/* On a bus that nothing was ever registered on, ranges[0] is all zero: it holds address 0. */
+	/*
+	 * On a bus that nothing was ever registered on, ranges[0] is all zero: it holds address 0.
+	 */
 	if (unlikely(offset > r->last || r->last - offset < a->size - 1u))
 		return bus_access_other(vm, bus, addr, a);
 	a->offset = offset;

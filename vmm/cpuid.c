@@ -8,8 +8,10 @@
 #include "vmm/exit.h"
 #include "vmm/vm.h"
 
-/* Offered where the host has them: instructions, and what the nested tables and the MSR table
- * carry. */
+/*
+ * Offered where the host has them: instructions, and what the nested tables and the MSR table
+ * carry.
+ */
 #define PASS_1_ECX                                                                        \
 	(CPUID_1_ECX_SSE3 | CPUID_1_ECX_PCLMULQDQ | CPUID_1_ECX_SSSE3 | CPUID_1_ECX_FMA | \
 	 CPUID_1_ECX_CX16 | CPUID_1_ECX_PCID | CPUID_1_ECX_SSE41 | CPUID_1_ECX_SSE42 |    \

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What CPUID tells a guest: the host's word, leaf by leaf, cut down to what Plinth virtualises right.
- * The table is made once a VM; few leaves have parts that move (OSXSAVE, the APIC bit, XSAVE's size).
+ * What CPUID tells a guest: the host's word, leaf by leaf, cut down to what Plinth virtualises
+ * right. The table is made once a VM; few leaves have parts that move (OSXSAVE, the APIC bit,
+ * XSAVE's size).
  */
 #ifndef VMM_CPUID_H
 #define VMM_CPUID_H
@@ -11,7 +12,12 @@
 struct vcpu;
 struct vm;
 
-enum { VCPUID_BASIC = 0x17, VCPUID_EXTENDED = 0x22, VCPUID_HYPERVISOR = 0x11, VCPUID_SUBLEAVES = 10 };
+enum {
+	VCPUID_BASIC = 0x17,
+	VCPUID_EXTENDED = 0x22,
+	VCPUID_HYPERVISOR = 0x11,
+	VCPUID_SUBLEAVES = 10
+};
 
 struct vcpuid {
 	struct cpuid_regs basic[VCPUID_BASIC], extended[VCPUID_EXTENDED];

@@ -99,7 +99,8 @@ static void exit_shutdown(struct vcpu *v)
 	lock_drop(&v->vm->lock);
 }
 
-/* A physical INIT is for the machine, not for this guest; who sent it will be heard of otherwise.
+/*
+ * A physical INIT is for the machine, not for this guest; who sent it will be heard of otherwise.
  */
 static void exit_init(struct vcpu *v)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files that handle exits share. Each handler leaves the vCPU ready to go on, or stops its VM. */
+/*
+ * What the files that handle exits share. Each handler leaves the vCPU ready to go on, or stops its
+ * VM.
+ */
 #ifndef VMM_EXIT_H
 #define VMM_EXIT_H
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Control registers: the checks that the CPU would have made (SDM 2, "MOV—Move to/from Control
- * Registers"), then the new value. */
+/*
+ * Control registers: the checks that the CPU would have made (SDM 2, "MOV—Move to/from Control
+ * Registers"), then the new value.
+ */
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/fixup.h"
 #include "vmm/exit.h"

@@ -60,6 +60,12 @@ static void access_physical(struct vcpu *v, gpa_t at, void *data, unsigned size,
 	struct bus_access a = { .size = (uint8_t)size, .write = write, .value = ~0ull };
 	void *ram = gmem_ptr(&v->vm->mem, at, size, write);
 
+	/* A part of an operand that crosses pages: no device knows an access of 3 bytes. */
+	if (unlikely(size & (size - 1))) {
+		for (unsigned i = 0; i < size; i++)
+			access_physical(v, gpa(at.raw + i), (uint8_t *)data + i, 1, write);
+		return;
+	}
 	if (ram && write) {
 		memcpy(ram, data, size);
 		return;

@@ -23,7 +23,8 @@ void exit_bus_access(struct vcpu *v, gpa_t at, struct bus_access *a)
 	lock_drop(&vm->lock);
 }
 
-/* Whether in is a MOV of 4 bytes, aligned, between a device and a register, or to it an immediate.
+/*
+ * Whether in is a MOV of 4 bytes, aligned, between a device and a register, or to it an immediate.
  */
 static always_inline bool is_plain_move(const struct insn *in, gpa_t at)
 {

@@ -97,8 +97,10 @@ static int read_misc_enable(struct vcpu *v, uint32_t msr, uint64_t *value)
 	return 0;
 }
 
-/* Fast strings, the CPUID limit, XD disable: remembered. What names features of others is
- * read-only. */
+/*
+ * Fast strings, the CPUID limit, XD disable: remembered. What names features of others is
+ * read-only.
+ */
 static int write_misc_enable(struct vcpu *v, uint32_t msr, uint64_t value)
 {
 	const uint64_t writable = MISC_ENABLE_FAST_STRINGS;
@@ -293,8 +295,10 @@ static const struct msr_range *search(const struct vcpu *v, uint32_t msr)
 	return msr >= MSR_SYSCFG && !v->vm->cpuid.is_amd ? NULL : &table[low];
 }
 
-/* Guests use a few MSRs all the time: where the last search for one like it ended is looked at
- * first. */
+/*
+ * Guests use a few MSRs all the time: where the last search for one like it ended is looked at
+ * first.
+ */
 static const struct msr_range *find(struct vcpu *v, uint32_t msr)
 {
 	const struct msr_range **hint = &v->msr.hints[(msr ^ msr >> 4) % VMSR_HINTS];
@@ -348,8 +352,10 @@ void exit_wrmsr(struct vcpu *v)
 	exit_skip(v);
 }
 
-/* MTRRs as a PC's firmware leaves them: everything write-back but the VGA's hole and the PCI
- * window. */
+/*
+ * MTRRs as a PC's firmware leaves them: everything write-back but the VGA's hole and the PCI
+ * window.
+ */
 void msr_reset(struct vcpu *v)
 {
 	const uint64_t write_back = 0x0606060606060606, uncached = 0, enabled = 0xc00, wb = 6;

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* IN and OUT go to the port bus; string forms go through the executor, which knows REP and
- * segments. */
+/*
+ * IN and OUT go to the port bus; string forms go through the executor, which knows REP and
+ * segments.
+ */
 #include "vmm/exit.h"
 #include "vmm/vm.h"
 
-/* IN replaces the low bytes of RAX; a 32-bit result clears the upper half. The value has no other
- * bits. */
+/*
+ * IN replaces the low bytes of RAX; a 32-bit result clears the upper half. The value has no other
+ * bits.
+ */
 static always_inline void set_accumulator(struct vcpu *v, unsigned size, uint64_t value)
 {
 	uint64_t *rax = &v->hw.gpr[RAX];

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Hardware task switches are not virtualised: no 64-bit system has them, and 32-bit ones keep them
- * for double faults. */
+/*
+ * Hardware task switches are not virtualised: no 64-bit system has them, and 32-bit ones keep them
+ * for double faults.
+ */
 #include "vmm/exit.h"
 #include "vmm/vm.h"
 

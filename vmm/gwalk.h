@@ -24,7 +24,8 @@ enum gwalk_access {
 struct gwalk_fault {
 	uint32_t error; /* the #PF error code */
 	gva_t address;	/* CR2 */
-	/* A table, or what gwalk_read() was to copy, is not in memory: no #PF tells it; error is 0.
+	/*
+	 * A table, or what gwalk_read() was to copy, is not in memory: no #PF tells it; error is 0.
 	 */
 	bool no_memory;
 };

@@ -8,8 +8,10 @@
 struct vm;
 struct vcpu;
 
-/* The ISA interrupts of a PC. ISA IRQ 0 arrives at IOAPIC pin 2 (the MADT says so), the others at
- * their own. */
+/*
+ * The ISA interrupts of a PC. ISA IRQ 0 arrives at IOAPIC pin 2 (the MADT says so), the others at
+ * their own.
+ */
 enum isa_irq {
 	IRQ_PIT = 0,
 	IRQ_KEYBOARD = 1,

@@ -8,13 +8,22 @@
 struct vcpu;
 struct vm;
 
-enum { VMSR_VARIABLE_MTRRS = 8, VMSR_FIXED_MTRRS = 11, VMSR_MC_BANKS = 10, VMSR_LOGGED = 64, VMSR_HINTS = 16 };
+enum {
+	VMSR_VARIABLE_MTRRS = 8,
+	VMSR_FIXED_MTRRS = 11,
+	VMSR_MC_BANKS = 10,
+	VMSR_LOGGED = 64,
+	VMSR_HINTS = 16
+};
 
 struct msr_range;
 
-/* Those that are only remembered: they have no effect on a machine whose memory types Plinth sets. */
+/*
+ * Those that are only remembered: they have no effect on a machine whose memory types Plinth sets.
+ */
 struct vmsr {
-	uint64_t mtrr_def_type, mtrr_fixed[VMSR_FIXED_MTRRS], mtrr_variable[VMSR_VARIABLE_MTRRS * 2];
+	uint64_t mtrr_def_type, mtrr_fixed[VMSR_FIXED_MTRRS],
+		mtrr_variable[VMSR_VARIABLE_MTRRS * 2];
 	uint64_t mcg_status, mcg_ctl, mc[VMSR_MC_BANKS * 4];
 	uint64_t misc_enable, tsc_adjust, de_cfg, hwcr;
 	const struct msr_range *hints[VMSR_HINTS]; /* exit_msr.c's; not state */

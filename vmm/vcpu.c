@@ -119,7 +119,8 @@ void vcpu_request(struct vcpu *v, unsigned requests)
 		thread_wake(v->thread);
 }
 
-/* CR8 moves the hardware's copy of TPR without an exit: the APIC's own follows before it matters.
+/*
+ * CR8 moves the hardware's copy of TPR without an exit: the APIC's own follows before it matters.
  */
 static void pull_tpr(struct vcpu *v)
 {
@@ -176,8 +177,10 @@ static bool take_requests(struct vcpu *v)
 	r = __atomic_exchange_n(&v->requests, 0, __ATOMIC_ACQUIRE);
 	if (r & REQUEST_STOP)
 		return false;
-	/* An INIT of the boot CPU from outside is a reset of the machine, as on a PC (CF9, port
-	 * 92h). */
+	/*
+	 * An INIT of the boot CPU from outside is a reset of the machine, as on a PC (CF9, port
+	 * 92h).
+	 */
 	if ((r & (REQUEST_RESET | REQUEST_INIT)) && vm_reset(v->vm))
 		return false;
 	if (r & REQUEST_NMI)

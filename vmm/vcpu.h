@@ -16,7 +16,7 @@ struct thread;
 
 /* What others may ask of a vCPU: bits of vcpu.requests, set with vcpu_request() from anywhere. */
 enum vcpu_request {
-	REQUEST_IRQ = 1,   /* look at the interrupt controllers */
+	REQUEST_IRQ = 1, /* look at the interrupt controllers */
 	REQUEST_NMI = 2,
 	REQUEST_RESET = 4, /* the machine is to be reset */
 	REQUEST_STOP = 8,  /* leave the loop */
@@ -32,13 +32,14 @@ struct vcpu {
 	struct thread *thread;
 	struct vlapic lapic;
 	uint32_t requests;
-	bool halted;		 /* in HLT; a wake-up moves on */
-	bool attention;		 /* (v) something is to be looked at before the next entry */
-	bool nmi_pending;	 /* (v) */
-	bool irq_wanted;	 /* (v) an interrupt may be pending: not judged, or not deliverable, yet */
-	struct bus_access access; /* (v) the one that this exit makes */
+	bool halted;	  /* in HLT; a wake-up moves on */
+	bool attention;	  /* (v) something is to be looked at before the next entry */
+	bool nmi_pending; /* (v) */
+	bool irq_wanted;  /* (v) an interrupt may be pending: not judged, or not deliverable, yet */
+	struct bus_access access;	 /* (v) the one that this exit makes */
 	struct cpuid_regs cpuid_scratch; /* (v) likewise, of an answer that is put together */
-	struct vm_event pending; /* an exception or re-injection to be delivered at the next entry */
+	struct vm_event
+		pending; /* an exception or re-injection to be delivered at the next entry */
 	uint64_t counts[EXIT_KINDS];
 	struct vmsr msr;
 	struct fpu fpu;
@@ -62,7 +63,10 @@ static inline void vcpu_kick(struct vcpu *v)
 	vcpu_request(v, REQUEST_IRQ);
 }
 
-/* Has the guest take an exception at the next entry (SDM 3, "Interrupt and Exception Handling": #DF rules apply). */
+/*
+ * Has the guest take an exception at the next entry (SDM 3, "Interrupt and Exception Handling": #DF
+ * rules apply).
+ */
 void vcpu_raise(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error);
 void vcpu_raise_gp(struct vcpu *v);
 void vcpu_raise_ud(struct vcpu *v);

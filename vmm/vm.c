@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A VM's life: made on one ladder of steps, started, reset, ended, and taken down by the same ladder. */
+/*
+ * A VM's life: made on one ladder of steps, started, reset, ended, and taken down by the same
+ * ladder.
+ */
 #include "vmm/vm.h"
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/ptab.h"

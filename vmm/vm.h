@@ -26,18 +26,20 @@ enum vm_end { VM_RUNNING, VM_POWERED_OFF, VM_RESET, VM_EXIT_PORT, VM_CRASHED };
 
 struct vm_config {
 	char name[32];
-	uint64_t memory;	 /* bytes */
-	const uint8_t *kernel;	 /* host virtual */
+	uint64_t memory;       /* bytes */
+	const uint8_t *kernel; /* host virtual */
 	uint64_t kernel_size;
-	const uint8_t *initrd;	 /* the first module after the kernel; NULL: none */
+	const uint8_t *initrd; /* the first module after the kernel; NULL: none */
 	uint64_t initrd_size;
 	char cmdline[2048];
-	uint64_t boot_time;	 /* seconds since 1970 */
-	bool end_on_reset;	 /* a reset ends the VM instead of starting it again */
-	bool debug_ports; /* 0xE9 and 0xF4, as QEMU has them */
+	uint64_t boot_time; /* seconds since 1970 */
+	bool end_on_reset;  /* a reset ends the VM instead of starting it again */
+	bool debug_ports;   /* 0xE9 and 0xF4, as QEMU has them */
 };
 
-/* A guest's RAM in host memory: blocks of pages, mapped side by side in the host's address space. */
+/*
+ * A guest's RAM in host memory: blocks of pages, mapped side by side in the host's address space.
+ */
 enum { VM_BLOCKS = 1024 };
 #define VM_MEMORY_MIN (4 * MIB)
 
@@ -55,27 +57,28 @@ struct vm_memory {
  * Locks: (D) vm->lock, (v) the vCPU's own thread only, (c) constant after vm_create, (a) atomic.
  */
 struct vm {
-	struct lock lock; /* all device state; the exit handlers take it around bus_access(), a device in its timers */
-	struct vm_config config;   /* (c) */
-	struct virt_vm hw;	   /* (c) */
-	struct gmem mem;	   /* (c) */
-	struct bus pio, mmio;	   /* (c) but for counters */
-	struct vcpuid cpuid;	   /* (c) */
+	struct lock lock; /* all device state; the exit handlers take it around bus_access(), a
+			     device in its timers */
+	struct vm_config config;	    /* (c) */
+	struct virt_vm hw;		    /* (c) */
+	struct gmem mem;		    /* (c) */
+	struct bus pio, mmio;		    /* (c) but for counters */
+	struct vcpuid cpuid;		    /* (c) */
 	uint64_t cr4_allowed, efer_allowed; /* (c) what the guest may set */
-	struct vm_memory memory;   /* (c) the host memory behind mem */
-	struct vcpu *vcpus[VM_VCPUS]; /* (c) */
+	struct vm_memory memory;	    /* (c) the host memory behind mem */
+	struct vcpu *vcpus[VM_VCPUS];	    /* (c) */
 	unsigned vcpu_count;
-	enum vm_end end;	   /* (D) */
-	unsigned exit_status;	   /* (D) what the guest wrote to the exit port */
+	enum vm_end end;      /* (D) */
+	unsigned exit_status; /* (D) what the guest wrote to the exit port */
 	char end_reason[160];
-	struct wait_queue ended;   /* for vm_wait() */
-	bool vcpu_gone;		   /* (D) the vCPU's thread has left the loop */
+	struct wait_queue ended; /* for vm_wait() */
+	bool vcpu_gone;		 /* (D) the vCPU's thread has left the loop */
 
-	struct vpic vpic;	   /* (D) from here on */
+	struct vpic vpic; /* (D) from here on */
 	struct vpit vpit;
 	struct vioapic vioapic;
 	struct vrtc vrtc;
-	struct vuart vuart[2];	   /* COM1, COM2 */
+	struct vuart vuart[2]; /* COM1, COM2 */
 	struct vi8042 vi8042;
 	struct vpm vpm;
 	struct vpci vpci;
@@ -101,14 +104,17 @@ void vm_ended(struct vm *vm);
 must_check int vm_memory_init(struct vm *vm);
 void vm_memory_fini(struct vm *vm);
 
-/* Ends or resets the machine: what a device calls for power-off, reset line, exit port. Caller holds vm->lock. */
+/*
+ * Ends or resets the machine: what a device calls for power-off, reset line, exit port. Caller
+ * holds vm->lock.
+ */
 void vm_request_end(struct vm *vm, enum vm_end how, const char *reason);
 /* Stops this one VM, with a message on the log that says what happened; the format is printf's. */
 void vm_crash(struct vm *vm, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * The other end of the guest's serial ports (core's console on the machine, a buffer in host tests).
- * vm_console_write(): a byte that the guest sent. Input comes in by vuart_receive().
+ * The other end of the guest's serial ports (core's console on the machine, a buffer in host
+ * tests). vm_console_write(): a byte that the guest sent. Input comes in by vuart_receive().
  */
 void vm_console_write(struct vm *vm, unsigned port, uint8_t byte);
 

@@ -95,8 +95,7 @@ static int map_nested(struct vm *vm, uint64_t begin, uint64_t end, unsigned perm
 
 		if (from < to)
 			err = ptab_map(vm->hw.nested, guest_address(from),
-				       hpa(hpa_of(b->at).raw + (from - at)), to - from,
-				       perms);
+				       hpa(hpa_of(b->at).raw + (from - at)), to - from, perms);
 		if (err)
 			return err;
 		at += size;
@@ -122,8 +121,8 @@ static int add_slot(struct vm *vm, uint64_t begin, uint64_t end, const char *nam
 }
 
 /*
- * Where adapters have their ROMs there is none: all ones, as on a PC. A kernel looks for them, 16,000
- * reads; so it gets the bytes themselves and not an exit each.
+ * Where adapters have their ROMs there is none: all ones, as on a PC. A kernel looks for them,
+ * 16,000 reads; so it gets the bytes themselves and not an exit each.
  */
 static int add_empty_roms(struct vm *vm)
 {
@@ -152,12 +151,14 @@ int vm_memory_init(struct vm *vm)
 
 	m->size = vm->config.memory;
 	if (m->size < VM_MEMORY_MIN || !IS_ALIGNED(m->size, 2 * MIB)) {
-		log_error("vm: %s: %lu KiB of memory: at least %lu MiB, and a multiple of 2 MiB, would be right",
+		log_error("vm: %s: %lu KiB of memory: at least %lu MiB, and a multiple of 2 MiB, "
+			  "would be right",
 			  vm->config.name, m->size / KIB, VM_MEMORY_MIN / MIB);
 		return -EINVAL;
 	}
 	if (m->size > pmem_free()) {
-		log_error("vm: %s asks for %lu MiB of memory, and the machine has %lu MiB free: give it less (mem=…)",
+		log_error("vm: %s asks for %lu MiB of memory, and the machine has %lu MiB free: "
+			  "give it less (mem=…)",
 			  vm->config.name, m->size / MIB, pmem_free() / MIB);
 		return -ENOMEM;
 	}
@@ -167,7 +168,8 @@ int vm_memory_init(struct vm *vm)
 	if (!err)
 		err = add_slots(vm);
 	if (err) {
-		log_error("vm: %s: %lu MiB of memory: error %d", vm->config.name, m->size / MIB, err);
+		log_error("vm: %s: %lu MiB of memory: error %d", vm->config.name, m->size / MIB,
+			  err);
 		vm_memory_fini(vm);
 	}
 	return err;

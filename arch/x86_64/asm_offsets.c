@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Offsets into C's structs that assembly needs; the build turns each OFFSET into a #define of asm_offsets.h. */
+/*
+ * Offsets into C's structs that assembly needs; the build turns each OFFSET into a #define of
+ * asm_offsets.h.
+ */
 #include "arch/x86_64/virt/virt.h"
 
 #define OFFSET(name, value) __asm__ volatile("\n.ascii \"->" #name " %0\"" : : "i"(value))

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A physical CPU: its descriptor tables and stacks, and what core/ keeps per CPU. Reached through GS. */
+/*
+ * A physical CPU: its descriptor tables and stacks, and what core/ keeps per CPU. Reached through
+ * GS.
+ */
 #ifndef ARCH_CPU_H
 #define ARCH_CPU_H
 
@@ -9,7 +12,12 @@
 enum { CPUS_MAX = 64 };
 
 /* The GDT: code and data at boot/start.S's selectors, then the TSS, which takes two entries. */
-enum selector { SELECTOR_NULL = 0, SELECTOR_CODE = 0x08, SELECTOR_DATA = 0x10, SELECTOR_TSS = 0x18 };
+enum selector {
+	SELECTOR_NULL = 0,
+	SELECTOR_CODE = 0x08,
+	SELECTOR_DATA = 0x10,
+	SELECTOR_TSS = 0x18
+};
 enum { GDT_ENTRIES = 5 };
 
 enum ist { IST_NONE, IST_NMI, IST_DF, IST_MC, ISTS };
@@ -36,11 +44,11 @@ struct cpu {
 	uint32_t apic_id;
 	struct thread *thread; /* that runs now */
 	struct thread *idle;
-	bool resched;	       /* the running thread is to give way at its next chance */
+	bool resched; /* the running thread is to give way at its next chance */
 	unsigned preempt_ticks;
-	struct list timers;    /* armed, soonest first */
+	struct list timers; /* armed, soonest first */
 	uint64_t timer_programmed;
-	struct list ready;     /* threads */
+	struct list ready;	  /* threads */
 	struct virt_vcpu *loaded; /* whose registers this CPU holds */
 	uint64_t idle_since;
 	uint64_t gdt[GDT_ENTRIES];

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Control registers, EFER, RFLAGS, DR6/DR7, XCR0 (SDM 3, "Control Registers"; APM 2, "System-Control Registers"). */
+/*
+ * Control registers, EFER, RFLAGS, DR6/DR7, XCR0 (SDM 3, "Control Registers"; APM 2,
+ * "System-Control Registers").
+ */
 #ifndef ARCH_CR_H
 #define ARCH_CR_H
 
@@ -18,15 +21,15 @@
 #define CR3_PCID_MASK 0xfffull
 #define CR3_NOFLUSH   (1ull << 63)
 
-#define CR4_VME        (1ull << 0)
-#define CR4_PVI        (1ull << 1)
-#define CR4_TSD        (1ull << 2)
-#define CR4_DE         (1ull << 3)
-#define CR4_PSE        (1ull << 4)
-#define CR4_PAE        (1ull << 5)
-#define CR4_MCE        (1ull << 6)
-#define CR4_PGE        (1ull << 7)
-#define CR4_PCE        (1ull << 8)
+#define CR4_VME	       (1ull << 0)
+#define CR4_PVI	       (1ull << 1)
+#define CR4_TSD	       (1ull << 2)
+#define CR4_DE	       (1ull << 3)
+#define CR4_PSE	       (1ull << 4)
+#define CR4_PAE	       (1ull << 5)
+#define CR4_MCE	       (1ull << 6)
+#define CR4_PGE	       (1ull << 7)
+#define CR4_PCE	       (1ull << 8)
 #define CR4_OSFXSR     (1ull << 9)
 #define CR4_OSXMMEXCPT (1ull << 10)
 #define CR4_UMIP       (1ull << 11)
@@ -38,9 +41,9 @@
 #define CR4_OSXSAVE    (1ull << 18)
 #define CR4_SMEP       (1ull << 20)
 #define CR4_SMAP       (1ull << 21)
-#define CR4_PKE        (1ull << 22)
-#define CR4_CET        (1ull << 23)
-#define CR4_PKS        (1ull << 24)
+#define CR4_PKE	       (1ull << 22)
+#define CR4_CET	       (1ull << 23)
+#define CR4_PKS	       (1ull << 24)
 
 #define EFER_SCE   (1ull << 0)
 #define EFER_LME   (1ull << 8)
@@ -70,12 +73,12 @@
 #define RFLAGS_VIP   (1ull << 20)
 #define RFLAGS_ID    (1ull << 21)
 
-#define DR6_INIT 0xffff0ff0ull
+#define DR6_INIT	0xffff0ff0ull
 #define DR6_BREAKPOINTS 0xfull
-#define DR6_BD   (1ull << 13)
-#define DR6_BS   (1ull << 14)
-#define DR7_INIT 0x400ull
-#define DR7_GD   (1ull << 13)
+#define DR6_BD		(1ull << 13)
+#define DR6_BS		(1ull << 14)
+#define DR7_INIT	0x400ull
+#define DR7_GD		(1ull << 13)
 
 #define XCR0_X87       (1ull << 0)
 #define XCR0_SSE       (1ull << 1)
@@ -89,14 +92,35 @@
 #define XCR0_AVX512    (XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM)
 
 /* Exception vectors (SDM 3, "Exception and Interrupt Vectors"). */
-enum vector { VEC_DE, VEC_DB, VEC_NMI, VEC_BP, VEC_OF, VEC_BR, VEC_UD, VEC_NM, VEC_DF, VEC_TS = 10, VEC_NP, VEC_SS, VEC_GP, VEC_PF, VEC_MF = 16, VEC_AC, VEC_MC, VEC_XM, VEC_VE, VEC_CP };
+enum vector {
+	VEC_DE,
+	VEC_DB,
+	VEC_NMI,
+	VEC_BP,
+	VEC_OF,
+	VEC_BR,
+	VEC_UD,
+	VEC_NM,
+	VEC_DF,
+	VEC_TS = 10,
+	VEC_NP,
+	VEC_SS,
+	VEC_GP,
+	VEC_PF,
+	VEC_MF = 16,
+	VEC_AC,
+	VEC_MC,
+	VEC_XM,
+	VEC_VE,
+	VEC_CP
+};
 
 /* The error code of #PF. */
-#define PF_P    (1u << 0)
-#define PF_W    (1u << 1)
-#define PF_U    (1u << 2)
+#define PF_P	(1u << 0)
+#define PF_W	(1u << 1)
+#define PF_U	(1u << 2)
 #define PF_RSVD (1u << 3)
-#define PF_I    (1u << 4)
-#define PF_PK   (1u << 5)
+#define PF_I	(1u << 4)
+#define PF_PK	(1u << 5)
 
 #endif

@@ -49,7 +49,8 @@ extern struct features features;
 /* Every bit of mask: feature(WORD_1_ECX, CPUID_1_ECX_X2APIC). */
 #define feature(word, mask) ((features.words[word] & (mask)) == (mask))
 
-/* Reads CPUID. 0, or -ENODEV where the CPU lacks what Plinth itself needs, with the reason logged.
+/*
+ * Reads CPUID. 0, or -ENODEV where the CPU lacks what Plinth itself needs, with the reason logged.
  */
 must_check int features_init(void);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Each guarded instruction puts its address and a landing place into .fixups; a fault there lands softly. */
+/*
+ * Each guarded instruction puts its address and a landing place into .fixups; a fault there lands
+ * softly.
+ */
 #include "arch/x86_64/fixup.h"
 #include "arch/x86_64/trap.h"
 #include "lib/errno.h"
@@ -11,15 +14,15 @@ struct fixup {
 extern const struct fixup fixups_begin[], fixups_end[];
 
 /* "1:" is the instruction; a fault lands at "3:", after setting err. */
-#define GUARDED(instruction)                                                                       \
-	"1:\t" instruction "\n"                                                                    \
-	"2:\n\t"                                                                                   \
-	".pushsection .text.fixup, \"ax\"\n"                                                       \
-	"3:\tmovl %[eio], %[err]\n\t"                                                              \
-	"jmp 2b\n\t"                                                                               \
-	".popsection\n\t"                                                                          \
-	".pushsection .rodata.fixups, \"a\"\n\t"                                                   \
-	".quad 1b, 3b\n\t"                                                                         \
+#define GUARDED(instruction)                     \
+	"1:\t" instruction "\n"                  \
+	"2:\n\t"                                 \
+	".pushsection .text.fixup, \"ax\"\n"     \
+	"3:\tmovl %[eio], %[err]\n\t"            \
+	"jmp 2b\n\t"                             \
+	".popsection\n\t"                        \
+	".pushsection .rodata.fixups, \"a\"\n\t" \
+	".quad 1b, 3b\n\t"                       \
 	".popsection"
 
 bool fixup_apply(struct trap_frame *f)
@@ -51,8 +54,8 @@ int wrmsr_safe(uint32_t msr, uint64_t value)
 
 	__asm__ volatile(GUARDED("wrmsr")
 			 : [err] "+r"(err)
-			 : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)),
-			   [eio] "i"(-EIO)
+			 : "c"(msr), "a"((uint32_t)value),
+			   "d"((uint32_t)(value >> 32)), [eio] "i"(-EIO)
 			 : "memory");
 	return err;
 }
@@ -63,7 +66,7 @@ int xsetbv_safe(uint64_t value)
 
 	__asm__ volatile(GUARDED("xsetbv")
 			 : [err] "+r"(err)
-			 : "c"(0), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)),
-			   [eio] "i"(-EIO));
+			 : "c"(0), "a"((uint32_t)value),
+			   "d"((uint32_t)(value >> 32)), [eio] "i"(-EIO));
 	return err;
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Instructions that may fault, and say so by a return value: MSRs that may not exist, VM entries. */
+/*
+ * Instructions that may fault, and say so by a return value: MSRs that may not exist, VM entries.
+ */
 #ifndef ARCH_FIXUP_H
 #define ARCH_FIXUP_H
 

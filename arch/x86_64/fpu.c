@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Saving and loading by XSAVE with every state that the CPU has, whatever the guest's XCR0 says: a guest may have switched one off and expect its registers back. */
+/*
+ * Saving and loading by XSAVE with every state that the CPU has, whatever the guest's XCR0 says: a
+ * guest may have switched one off and expect its registers back.
+ */
 #include "arch/x86_64/fpu.h"
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/cr.h"
@@ -57,7 +60,10 @@ void fpu_load(struct fpu *f)
 		return;
 	}
 	xsetbv(0, features.xcr0);
-	__asm__ volatile("xrstor64 (%0)" : : "r"(f->area), "a"(UINT32_MAX), "d"(UINT32_MAX) : "memory");
+	__asm__ volatile("xrstor64 (%0)"
+			 :
+			 : "r"(f->area), "a"(UINT32_MAX), "d"(UINT32_MAX)
+			 : "memory");
 	xsetbv(0, f->xcr0);
 }
 
@@ -70,5 +76,8 @@ void fpu_save(struct fpu *f)
 	}
 	f->xcr0 = xgetbv(0);
 	xsetbv(0, features.xcr0);
-	__asm__ volatile("xsave64 (%0)" : : "r"(f->area), "a"(UINT32_MAX), "d"(UINT32_MAX) : "memory");
+	__asm__ volatile("xsave64 (%0)"
+			 :
+			 : "r"(f->area), "a"(UINT32_MAX), "d"(UINT32_MAX)
+			 : "memory");
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The host's I/O APICs: from an interrupt line (a GSI, or an ISA bus's IRQ) to a vector on a CPU.
+/*
+ * The host's I/O APICs: from an interrupt line (a GSI, or an ISA bus's IRQ) to a vector on a CPU.
  */
 #ifndef ARCH_IOAPIC_H
 #define ARCH_IOAPIC_H
@@ -39,8 +40,10 @@ must_check int ioapic_init(const struct ioapic_info *info);
  */
 must_check int ioapic_route(uint32_t gsi, uint8_t vector, uint32_t apic_id, bool level,
 			    bool active_low);
-/* An ISA interrupt, with its override applied; *gsi (may be NULL) is what it is known by to the
- * rest. */
+/*
+ * An ISA interrupt, with its override applied; *gsi (may be NULL) is what it is known by to the
+ * rest.
+ */
 must_check int ioapic_isa(uint8_t irq, uint8_t vector, uint32_t apic_id, uint32_t *gsi);
 
 /* Of a GSI that has been routed. */

@@ -145,7 +145,8 @@ int lapic_init_cpu(void)
 {
 	uint64_t base = rdmsr(MSR_APIC_BASE);
 
-	/* From off to x2APIC there is no way but through xAPIC (SDM 3, "x2APIC State Transitions").
+	/*
+	 * From off to x2APIC there is no way but through xAPIC (SDM 3, "x2APIC State Transitions").
 	 */
 	if (!(base & APIC_BASE_ENABLE))
 		wrmsr(MSR_APIC_BASE, base |= APIC_BASE_ENABLE);
@@ -273,7 +274,8 @@ void lapic_timer_init_cpu(void)
 {
 	if (lapic.deadline) {
 		write(APIC_LVT_TIMER, APIC_TIMER_DEADLINE | lapic.vectors.timer);
-		/* The mode must be set before the first deadline is (SDM 3, "TSC-Deadline Mode").
+		/*
+		 * The mode must be set before the first deadline is (SDM 3, "TSC-Deadline Mode").
 		 */
 		fence();
 		return;

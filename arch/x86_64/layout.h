@@ -10,8 +10,8 @@
 #define DIRECT_SIZE 0x0000400000000000
 #define DIRECT_PML4 256
 /* Device memory, uncacheable: mmio_map(). */
-#define MMIO_BASE   0xffffc00000000000
-#define MMIO_SIZE   0x0000000100000000
+#define MMIO_BASE 0xffffc00000000000
+#define MMIO_SIZE 0x0000000100000000
 /* Stacks, each after an unmapped guard page. */
 #define STACK_BASE  0xffffd00000000000
 #define STACK_SIZE  0x4000
@@ -19,8 +19,8 @@
 #define STACK_SLOTS 4096
 
 /* Guests' RAM once more, a window a guest, a terabyte each at most. */
-#define WINDOW_BASE  0xffffe00000000000
-#define WINDOW_SIZE  0x0000010000000000
-#define WINDOWS      16
+#define WINDOW_BASE 0xffffe00000000000
+#define WINDOW_SIZE 0x0000010000000000
+#define WINDOWS	    16
 
 #endif

@@ -5,7 +5,10 @@
 
 #include "lib/addr.h"
 
-/* An uncacheable mapping of [addr, addr + size), kept for good; NULL (logged) when there is no room. */
+/*
+ * An uncacheable mapping of [addr, addr + size), kept for good; NULL (logged) when there is no
+ * room.
+ */
 void *mmio_map(hpa_t addr, uint64_t size) must_check;
 
 static inline uint32_t mmio_read32(const volatile void *p)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Model-specific registers, by number (SDM 4, "Architectural MSRs"; APM 2, "MSR Cross-Reference"). */
+/*
+ * Model-specific registers, by number (SDM 4, "Architectural MSRs"; APM 2, "MSR Cross-Reference").
+ */
 #ifndef ARCH_MSR_H
 #define ARCH_MSR_H
 
@@ -73,21 +75,25 @@ enum msr {
 	MSR_DE_CFG = 0xc0011029,
 };
 
-#define APIC_BASE_BSP    (1ull << 8)
+#define APIC_BASE_BSP	 (1ull << 8)
 #define APIC_BASE_X2APIC (1ull << 10)
 #define APIC_BASE_ENABLE (1ull << 11)
 
-#define FEATURE_CONTROL_LOCK    (1ull << 0)
-#define FEATURE_CONTROL_VMX     (1ull << 2) /* outside SMX */
+#define FEATURE_CONTROL_LOCK (1ull << 0)
+#define FEATURE_CONTROL_VMX  (1ull << 2) /* outside SMX */
 
 #define MISC_ENABLE_FAST_STRINGS (1ull << 0)
 
-/* HWCR's bits that software switches to no effect here: SMM lock, TLB cache, INVD as WBINVD, FFDIS, MCA status writes, TSC frequency. */
-#define HWCR_KEPT                ((1ull << 0) | (1ull << 3) | (1ull << 4) | (1ull << 6) | (1ull << 18) | (1ull << 24))
-#define DE_CFG_LFENCE_SERIALIZE  (1ull << 1)
+/*
+ * HWCR's bits that software switches to no effect here: SMM lock, TLB cache, INVD as WBINVD, FFDIS,
+ * MCA status writes, TSC frequency.
+ */
+#define HWCR_KEPT \
+	((1ull << 0) | (1ull << 3) | (1ull << 4) | (1ull << 6) | (1ull << 18) | (1ull << 24))
+#define DE_CFG_LFENCE_SERIALIZE (1ull << 1)
 
-#define VM_CR_SVM_LOCK  (1ull << 3)
-#define VM_CR_SVMDIS    (1ull << 4)
+#define VM_CR_SVM_LOCK (1ull << 3)
+#define VM_CR_SVMDIS   (1ull << 4)
 
 #define PAT_RESET 0x0007040600070406ull
 

@@ -1,12 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* Physical pages, as arch/ and core/ get them; core/pmem.c implements it, tests/fake/pages.c in host tests. */
+/*
+ * Physical pages, as arch/ and core/ get them; core/pmem.c implements it, tests/fake/pages.c in
+ * host tests.
+ */
 #ifndef ARCH_PAGES_H
 #define ARCH_PAGES_H
 
 #include "lib/addr.h"
 
 /* Whom memory is accounted to, so that leaks show. */
-enum mem_owner { MEM_CORE, MEM_SPACE, MEM_PTAB, MEM_THREAD, MEM_VM, MEM_GUEST, MEM_TEST, MEM_OWNERS };
+enum mem_owner {
+	MEM_CORE,
+	MEM_SPACE,
+	MEM_PTAB,
+	MEM_THREAD,
+	MEM_VM,
+	MEM_GUEST,
+	MEM_TEST,
+	MEM_OWNERS
+};
 
 enum page_order { ORDER_4K = 0, ORDER_2M = 9, ORDER_1G = 18 };
 

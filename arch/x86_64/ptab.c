@@ -88,8 +88,10 @@ static int range_set(struct range *r, struct ptab *t, uint64_t va, uint64_t size
 
 typedef void leaf_fn(const struct range *r, uint64_t *entry, unsigned level);
 
-/* Calls fn for each leaf in [va, end), or without fn stops at the first; returns whether there was
- * one. */
+/*
+ * Calls fn for each leaf in [va, end), or without fn stops at the first; returns whether there was
+ * one.
+ */
 static bool leaves_visit(const struct range *r, uint64_t *table, unsigned level, uint64_t va,
 			 uint64_t end, leaf_fn *fn)
 {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* One generic page-table walker; what differs between the host's tables, EPT and NPT is a const
- * struct ptab_format. */
+/*
+ * One generic page-table walker; what differs between the host's tables, EPT and NPT is a const
+ * struct ptab_format.
+ */
 #ifndef ARCH_PTAB_H
 #define ARCH_PTAB_H
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The entries of x86-64 page tables, host's and NPT's alike (SDM 3, "4-Level Paging"; APM 2,
- * "Long-Mode Page Translation"). */
+/*
+ * The entries of x86-64 page tables, host's and NPT's alike (SDM 3, "4-Level Paging"; APM 2,
+ * "Long-Mode Page Translation").
+ */
 #ifndef ARCH_PTE_H
 #define ARCH_PTE_H
 

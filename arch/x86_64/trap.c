@@ -86,10 +86,12 @@ void trap_load(void)
 
 static void describe_page_fault(const struct trap_frame *f, char *text, size_t size)
 {
-	const char *what = f->error & PF_I ? "execution at" : f->error & PF_W ? "write to" : "read of";
-	const char *why = f->error & PF_RSVD ? "reserved bits set in the tables" :
-			  f->error & PF_P    ? "not allowed by the page's permissions" :
-					       "nothing is mapped there";
+	const char *what = f->error & PF_I   ? "execution at"
+			   : f->error & PF_W ? "write to"
+					     : "read of";
+	const char *why = f->error & PF_RSVD ? "reserved bits set in the tables"
+			  : f->error & PF_P  ? "not allowed by the page's permissions"
+					     : "nothing is mapped there";
 
 	fmt_print(text, size, "page fault (#PF): %s %#018lx: %s", what, read_cr2(), why);
 }

@@ -14,10 +14,15 @@ struct trap_frame {
 	uint64_t rip, cs, rflags, rsp, ss;
 };
 
-/* Called from entry.S: exceptions in trap.c; interrupts in core/irq.c, which arch/ may not include. */
+/*
+ * Called from entry.S: exceptions in trap.c; interrupts in core/irq.c, which arch/ may not include.
+ */
 void trap_handle(struct trap_frame *f);
 void irq_dispatch(unsigned vector);
-/* An NMI: a request to stop from a panicking CPU, or hardware's; and an exception of our own. core/panic.c */
+/*
+ * An NMI: a request to stop from a panicking CPU, or hardware's; and an exception of our own.
+ * core/panic.c
+ */
 void trap_nmi(const struct trap_frame *f);
 _Noreturn void panic_trap(const struct trap_frame *f);
 

@@ -31,7 +31,8 @@ struct places {
 	uint64_t facs, dsdt, fadt, madt, rsdt, xsdt;
 };
 
-/* Room for n bytes on a boundary. Where there is none the area is full, and the room is its start.
+/*
+ * Room for n bytes on a boundary. Where there is none the area is full, and the room is its start.
  */
 static void *area_take(struct area *a, uint64_t n, uint64_t align, uint64_t *at)
 {

@@ -7,8 +7,10 @@
 
 enum { SMBIOS_MAJOR = 3, SMBIOS_MINOR = 3 };
 
-/* "SMBIOS 2.1 (32-bit) Entry Point". The second checksum is of the part from intermediate_anchor
- * on. */
+/*
+ * "SMBIOS 2.1 (32-bit) Entry Point". The second checksum is of the part from intermediate_anchor
+ * on.
+ */
 struct smbios2_entry {
 	char anchor[4];
 	uint8_t checksum, length, major, minor;

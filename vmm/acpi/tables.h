@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The guest's ACPI tables as they lie in memory (ACPI 6.3, chapter 5, "ACPI Software Programming
- * Model"). */
+/*
+ * The guest's ACPI tables as they lie in memory (ACPI 6.3, chapter 5, "ACPI Software Programming
+ * Model").
+ */
 #ifndef VMM_ACPI_TABLES_H
 #define VMM_ACPI_TABLES_H
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Seconds since 1970 ↔ the Gregorian calendar, for years 0 … 25599 (what a clock's registers can
- * hold). */
+/*
+ * Seconds since 1970 ↔ the Gregorian calendar, for years 0 … 25599 (what a clock's registers can
+ * hold).
+ */
 #ifndef VMM_DEV_CALENDAR_H
 #define VMM_DEV_CALENDAR_H
 

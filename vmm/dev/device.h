@@ -14,11 +14,14 @@ struct dev_ports {
 
 struct dev_class {
 	const char *name;
-	/* Claimed before init(), given back after fini(); NULL: none, or the device claims itself.
+	/*
+	 * Claimed before init(), given back after fini(); NULL: none, or the device claims itself.
 	 */
 	const struct dev_ports *ports;
-	/* Claims what depends on the config, sets the power-on state. 0 or a negative errno.
-	 * Caller holds vm->lock. */
+	/*
+	 * Claims what depends on the config, sets the power-on state. 0 or a negative errno. Caller
+	 * holds vm->lock.
+	 */
 	int (*init)(struct vm *vm);
 	/* The machine's reset line. Caller holds vm->lock. */
 	void (*reset)(struct vm *vm);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Ports for those who debug: POST codes (80h), and, where the VM's config asks, E9h (text) and F4h
- * (exit). */
+/*
+ * Ports for those who debug: POST codes (80h), and, where the VM's config asks, E9h (text) and F4h
+ * (exit).
+ */
 #ifndef VMM_DEV_VDEBUG_H
 #define VMM_DEV_VDEBUG_H
 

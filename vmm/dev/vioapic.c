@@ -94,8 +94,10 @@ static void redir_write(struct vm *vm, unsigned reg, uint32_t value)
 	uint64_t written = (uint64_t)value << shift & REDIR_WRITABLE;
 
 	*redir = (*redir & (~half | REDIR_READ_ONLY)) | written;
-	/* Software that has no EOI register turns a pin to edge and back to end what it is stuck
-	 * in. */
+	/*
+	 * Software that has no EOI register turns a pin to edge and back to end what it is stuck
+	 * in.
+	 */
 	if (!(*redir & IOAPIC_REDIR_LEVEL))
 		*redir &= ~(uint64_t)IOAPIC_REDIR_REMOTE_IRR;
 	pin_look(vm, pin);

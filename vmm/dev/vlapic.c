@@ -135,7 +135,8 @@ void vlapic_request(struct vcpu *v, uint8_t vector, bool level)
 		__atomic_fetch_or(tmr, bit, __ATOMIC_RELAXED);
 	else if (unlikely(__atomic_load_n(tmr, __ATOMIC_RELAXED) & bit))
 		__atomic_fetch_and(tmr, ~bit, __ATOMIC_RELAXED);
-	/* Release, to vlapic_acknowledge(): who sees the request sees what the device did before.
+	/*
+	 * Release, to vlapic_acknowledge(): who sees the request sees what the device did before.
 	 */
 	__atomic_fetch_or(vlapic_word(v, APIC_IRR, vector), bit, __ATOMIC_SEQ_CST);
 	__atomic_fetch_or(&v->lapic.irr_words, 1u << (vector / 32), __ATOMIC_SEQ_CST);
@@ -166,7 +167,8 @@ void vlapic_error(struct vcpu *v, enum apic_esr_bit error)
 		vlapic_take_fixed(v, lvt & APIC_LVT_VECTOR, false);
 }
 
-/* The pins LINT0 and LINT1. Their LVT entries belong to vm->lock, since others' lines look at them.
+/*
+ * The pins LINT0 and LINT1. Their LVT entries belong to vm->lock, since others' lines look at them.
  */
 
 static void lint_fixed(struct vcpu *v, unsigned offset, uint32_t lvt)
@@ -227,7 +229,8 @@ void vlapic_write_lint(struct vcpu *v, unsigned offset, uint32_t lvt)
 	if (lvt & APIC_LVT_LEVEL)
 		lvt |= vlapic_get(v, offset) & APIC_LVT_REMOTE_IRR;
 	vlapic_set(v, offset, lvt);
-	/* A line that is up is seen now by what looks at levels: the PIC's, and level triggering.
+	/*
+	 * A line that is up is seen now by what looks at levels: the PIC's, and level triggering.
 	 */
 	if (offset == APIC_LVT_LINT0 && vlapic_line(v, 0) && !(lvt & APIC_LVT_MASKED)) {
 		if (mode == APIC_MODE_EXTINT)

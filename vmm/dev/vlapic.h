@@ -103,8 +103,10 @@ bool vlapic_accepts_extint(const struct vcpu *v);
 
 /* From any CPU and context, from here on. */
 
-/* The vector is pending from now on, and v is kicked. vector >= 16; the APIC's enabled state is not
- * looked at. */
+/*
+ * The vector is pending from now on, and v is kicked. vector >= 16; the APIC's enabled state is not
+ * looked at.
+ */
 void vlapic_set_irr(struct vcpu *v, uint8_t vector, bool level);
 /* LINT0 (the PIC's INTR) or LINT1 (NMI). Caller holds vm->lock. */
 void vlapic_lint(struct vcpu *v, unsigned pin, bool level);

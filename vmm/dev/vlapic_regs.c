@@ -119,7 +119,8 @@ static void icr_write(struct vcpu *v, uint32_t low, uint32_t dest)
 	vlapic_send(v, low, dest);
 }
 
-/* value has been checked against the register's rule. EOI does not come here: both ways in do it.
+/*
+ * value has been checked against the register's rule. EOI does not come here: both ways in do it.
  */
 static void reg_write(struct vcpu *v, unsigned reg, uint32_t value)
 {
@@ -147,8 +148,10 @@ static void reg_write(struct vcpu *v, unsigned reg, uint32_t value)
 	}
 }
 
-/* Only aligned words are defined. Of other accesses, reads see their part of the word, writes have
- * no effect. */
+/*
+ * Only aligned words are defined. Of other accesses, reads see their part of the word, writes have
+ * no effect.
+ */
 void vlapic_access(struct vcpu *v, struct bus_access *a)
 {
 	unsigned reg = ALIGN_DOWN(a->offset, APIC_REG_STRIDE);
@@ -247,8 +250,10 @@ static void id_set(struct vcpu *v)
 	}
 }
 
-/* SDM 3, "x2APIC State Transitions": the legal ones are a cycle off → xAPIC → x2APIC → off, and
- * xAPIC → off. */
+/*
+ * SDM 3, "x2APIC State Transitions": the legal ones are a cycle off → xAPIC → x2APIC → off, and
+ * xAPIC → off.
+ */
 static bool mode_change_legal(uint64_t from, uint64_t to)
 {
 	const uint64_t mode = APIC_BASE_ENABLE | APIC_BASE_X2APIC;
@@ -333,8 +338,10 @@ void vlapic_reset_init(struct vcpu *v)
 
 	vlapic_timer_reset(v);
 	l->isr_depth = 0;
-	/* Before the words: a request that comes in meanwhile then leaves too much here, not too
-	 * little. */
+	/*
+	 * Before the words: a request that comes in meanwhile then leaves too much here, not too
+	 * little.
+	 */
 	__atomic_store_n(&l->irr_words, 0, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&l->errors, 0, __ATOMIC_RELAXED);
 	for (unsigned reg = 0; reg < REG_END; reg += APIC_REG_STRIDE)
@@ -346,8 +353,10 @@ void vlapic_reset_init(struct vcpu *v)
 	vlapic_set(v, APIC_SVR, APIC_SVR_VECTOR);
 	for (unsigned reg = APIC_LVT_TIMER; reg <= APIC_LVT_ERROR; reg += APIC_REG_STRIDE)
 		vlapic_set(v, reg, APIC_LVT_MASKED);
-	/* As firmware leaves it on the boot CPU: the PIC's interrupts come through ("virtual
-	 * wire"). */
+	/*
+	 * As firmware leaves it on the boot CPU: the PIC's interrupts come through ("virtual
+	 * wire").
+	 */
 	if (l->base_msr & APIC_BASE_BSP)
 		vlapic_set(v, APIC_LVT_LINT0, APIC_MODE_EXTINT << APIC_MODE_SHIFT);
 }

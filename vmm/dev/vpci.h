@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* PCI bus 0 by configuration mechanism 1 (ports CF8h, CFCh): a host bridge, and a table for what is
- * added. */
+/*
+ * PCI bus 0 by configuration mechanism 1 (ports CF8h, CFCh): a host bridge, and a table for what is
+ * added.
+ */
 #ifndef VMM_DEV_VPCI_H
 #define VMM_DEV_VPCI_H
 

@@ -57,7 +57,8 @@ enum { MASTER, SLAVE };
 /* IRQs 0, 1, 2, 8 and 13 are always edge-triggered. */
 static const uint8_t elcr_writable[] = { [MASTER] = 0xf8, [SLAVE] = 0xde };
 
-/* What a PC's firmware leaves: vectors as DOS has them; here all are masked, since nobody listens.
+/*
+ * What a PC's firmware leaves: vectors as DOS has them; here all are masked, since nobody listens.
  */
 static const uint8_t vector_at_reset[] = { [MASTER] = 0x08, [SLAVE] = 0x70 };
 enum { MASK_ALL = 0xff };
@@ -93,7 +94,8 @@ static int request_find(const struct vpic_chip *c, bool is_master)
 		return -1;
 	if (c->special_mask)
 		in_service &= ~c->imr;
-	/* Special fully nested: the slave's own higher priorities get through while it is served.
+	/*
+	 * Special fully nested: the slave's own higher priorities get through while it is served.
 	 */
 	if (c->nested && is_master)
 		in_service &= ~BIT(IRQ_CASCADE);

@@ -62,8 +62,10 @@ enum {
 	/* A PC's memory refresh: a toggle of bit 4 of port 61h every 18 ticks, about 15 µs. */
 	REFRESH_TICKS = 18,
 	SPEAKER_CHANNEL = 2,
-	/* Interrupts come no closer than this (50 µs), however short the guest's period: or one
-	 * guest could keep the host's CPU in its timer interrupt. */
+	/*
+	 * Interrupts come no closer than this (50 µs), however short the guest's period: or one
+	 * guest could keep the host's CPU in its timer interrupt.
+	 */
 	IRQ_MIN_TICKS = 60,
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The 8254 timer (ports 40h … 43h) and the port that gates its third counter and the speaker (61h).
+/*
+ * The 8254 timer (ports 40h … 43h) and the port that gates its third counter and the speaker (61h).
  */
 #ifndef VMM_DEV_VPIT_H
 #define VMM_DEV_VPIT_H

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* ACPI's fixed hardware: PM1 events and control, the PM timer, and the chipset's reset control
- * register. */
+/*
+ * ACPI's fixed hardware: PM1 events and control, the PM timer, and the chipset's reset control
+ * register.
+ */
 #ifndef VMM_DEV_VPM_H
 #define VMM_DEV_VPM_H
 
@@ -33,7 +35,8 @@ struct vpm {
 	bool sleep_refused;   /* the log has been told */
 	uint64_t halves_done; /* half periods of the timer (bit 23 toggles) that TMR_STS knows of */
 
-	/* not state: the host's time at count 0, and the timer for TMR_STS while its enable is set
+	/*
+	 * not state: the host's time at count 0, and the timer for TMR_STS while its enable is set
 	 */
 	uint64_t origin_ns;
 	struct timer timer;
@@ -41,8 +44,10 @@ struct vpm {
 
 /* The user asks the guest to power off. Caller holds vm->lock. */
 void vpm_press_power_button(struct vm *vm);
-/* The reset control register, whose port lies within PCI's address register: vpci.c hands bytes at
- * CF9h on. */
+/*
+ * The reset control register, whose port lies within PCI's address register: vpci.c hands bytes at
+ * CF9h on.
+ */
 void vpm_reset_access(struct vm *vm, struct bus_access *a);
 
 extern const struct dev_class vpm_class;

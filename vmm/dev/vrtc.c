@@ -74,8 +74,10 @@ enum {
 	RATE_HZ_SHIFT = 15, /* 32768 Hz */
 	RATE_FAST = 2,	    /* rates 1 and 2 are those of 8 and 9 */
 	RATE_FAST_BASE = 7,
-	/* UIP is seen 244 µs before the update, which takes 1984 µs; what is read changes at its
-	 * end. */
+	/*
+	 * UIP is seen 244 µs before the update, which takes 1984 µs; what is read changes at its
+	 * end.
+	 */
 	UIP_NS = (244 + 1984) * 1000,
 	DIVIDER_FIRST_NS = 500000000, /* after a reset of the divider, to the first update */
 	NS_PER_SECOND = 1000000000,

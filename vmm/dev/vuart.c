@@ -124,7 +124,8 @@ static void irq_update(struct vuart *u)
 	irqchip_line(u->vm, port_irqs[u->port], irq);
 }
 
-/* Received bytes that stay below the trigger are told of when nothing happens for four characters.
+/*
+ * Received bytes that stay below the trigger are told of when nothing happens for four characters.
  */
 static void timeout_restart(struct vuart *u)
 {
@@ -188,7 +189,8 @@ static void fifo_push(struct vuart *u, uint8_t byte, uint8_t errors)
 	u->fifo_count++;
 }
 
-/* Moves what waits in the ring on, as far as there is room; the line is cut off in loopback mode.
+/*
+ * Moves what waits in the ring on, as far as there is room; the line is cut off in loopback mode.
  */
 static void fifo_fill(struct vuart *u)
 {

@@ -24,7 +24,8 @@ struct vuart {
 	uint8_t ring[VUART_RING];
 	uint16_t ring_first, ring_count;
 
-	/* not state: which port this is, the host's time at VM time 0, and the character time-out
+	/*
+	 * not state: which port this is, the host's time at VM time 0, and the character time-out
 	 */
 	struct vm *vm;
 	uint8_t port;

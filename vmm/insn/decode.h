@@ -120,7 +120,8 @@ static always_inline void set_segment(const struct decoding *s, struct insn *in,
 	in->seg = likely(s->override == NO_OVERRIDE) ? seg : s->override;
 }
 
-/* Gives the forms whose meaning depends on more than the opcode a plain one. 0 or negative errno.
+/*
+ * Gives the forms whose meaning depends on more than the opcode a plain one. 0 or negative errno.
  */
 int form_resolve(struct decoding *s, const struct insn *in, struct opcode *e);
 /* The operands of all forms that have no ModRM. */

@@ -93,7 +93,8 @@ static int exec_movbe(const struct insn *in, struct insn_machine *m)
 	return operand_retire(in, m);
 }
 
-/* A destination that is read, and perhaps written: a register, or memory whose address is checked.
+/*
+ * A destination that is read, and perhaps written: a register, or memory whose address is checked.
  */
 struct target {
 	gva_t addr;
@@ -174,8 +175,10 @@ static int exec_exchange(const struct insn *in, struct insn_machine *m)
 		return r;
 	if (in->op == INSN_XADD)
 		result = alu_binary(INSN_ADD, t.value, source, in->op_size, &flags);
-	/* Memory before the register, for it can fault; a register after it, for it may be the
-	 * same. */
+	/*
+	 * Memory before the register, for it can fault; a register after it, for it may be the
+	 * same.
+	 */
 	if (t.is_mem && (r = target_write(in, m, &t, result)))
 		return r;
 	operand_reg_write(m, &in->src, t.value);

@@ -144,7 +144,8 @@ static int cmdline_check(const struct bzimage *z, const struct load *l)
 	return -E2BIG;
 }
 
-/* At its preferred address; a relocatable kernel also above, as it moves itself there from below.
+/*
+ * At its preferred address; a relocatable kernel also above, as it moves itself there from below.
  */
 static int kernel_place(struct bzimage *z, const struct load *l)
 {
@@ -171,8 +172,10 @@ static int kernel_place(struct bzimage *z, const struct load *l)
 	return -ENOSPC;
 }
 
-/* As high as the kernel's limit and the memory allow; below the kernel where there is no other
- * room. */
+/*
+ * As high as the kernel's limit and the memory allow; below the kernel where there is no other
+ * room.
+ */
 static int initrd_place(struct bzimage *z, const struct load *l)
 {
 	uint64_t limit = MIN((uint64_t)z->header.initrd_addr_max + 1, GUEST_PCI_HOLE);

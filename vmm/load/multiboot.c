@@ -178,7 +178,8 @@ static int elf_check(const struct elf_image *e)
 	return 0;
 }
 
-/* By the program headers' physical addresses; an entry within a segment is virtual and moves along.
+/*
+ * By the program headers' physical addresses; an entry within a segment is virtual and moves along.
  */
 static int elf_load(struct kernel *k, const struct load *l)
 {

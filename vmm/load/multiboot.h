@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The Multiboot Specification, version 0.6.96: the header in a kernel and what it is told at entry.
+/*
+ * The Multiboot Specification, version 0.6.96: the header in a kernel and what it is told at entry.
  */
 #ifndef VMM_LOAD_MULTIBOOT_H
 #define VMM_LOAD_MULTIBOOT_H

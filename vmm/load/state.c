@@ -9,7 +9,8 @@
 #include "arch/x86_64/pte.h"
 #include "lib/errno.h"
 
-/* Types of segments (SDM 3, "Code- and Data-Segment Descriptor Types", "System Descriptor Types").
+/*
+ * Types of segments (SDM 3, "Code- and Data-Segment Descriptor Types", "System Descriptor Types").
  */
 enum {
 	TYPE_DATA = 0x3, /* read, write, accessed */

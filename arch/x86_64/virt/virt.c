@@ -48,7 +48,9 @@ int virt_init(void)
 		 (cpuid(CPUID_EXT_FEATURES, 0).ecx & CPUID_80000001_ECX_SVM))
 		ops = &svm_ops;
 	if (!ops) {
-		log_error("virt: this CPU offers neither Intel VMX nor AMD SVM; switch on \"VT-x\", \"AMD-V\" or \"SVM\" in the firmware's setup, or in an emulator give the CPU that feature (QEMU: -cpu EPYC,+svm,+npt)");
+		log_error("virt: this CPU offers neither Intel VMX nor AMD SVM; switch on "
+			  "\"VT-x\", \"AMD-V\" or \"SVM\" in the firmware's setup, or in an "
+			  "emulator give the CPU that feature (QEMU: -cpu EPYC,+svm,+npt)");
 		return -ENODEV;
 	}
 	err = ops->probe();

@@ -176,7 +176,8 @@ struct exit_task {
 #define ADDRESS_SPACE_UNKNOWN UINT64_MAX
 
 struct vm_exit {
-	/* CR3, when the guest is in 64-bit mode and its instruction is likely to be fetched by us.
+	/*
+	 * CR3, when the guest is in 64-bit mode and its instruction is likely to be fetched by us.
 	 */
 	uint64_t address_space;
 	uint8_t kind;	  /* enum vm_exit_kind */
@@ -263,7 +264,8 @@ struct virt_ops {
 
 	uint64_t (*get)(struct virt_vcpu *v, enum vreg reg);
 	void (*set)(struct virt_vcpu *v, enum vreg reg, uint64_t value);
-	/* What decides how the guest's instruction is fetched: in one call, since exits pay for it.
+	/*
+	 * What decides how the guest's instruction is fetched: in one call, since exits pay for it.
 	 */
 	void (*get_context)(struct virt_vcpu *v, struct virt_context *c);
 	void (*get_segment)(struct virt_vcpu *v, enum vseg seg, struct segment *s);

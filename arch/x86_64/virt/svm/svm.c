@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* AMD SVM with nested paging: the backend's table, what it needs of the CPU, and switching it on.
+/*
+ * AMD SVM with nested paging: the backend's table, what it needs of the CPU, and switching it on.
  */
 #include "arch/x86_64/virt/svm/svm.h"
 #include "arch/x86_64/asm.h"

@@ -38,8 +38,10 @@ static inline struct vmcb *vmcb_of(struct virt_vcpu *v)
 	return v->control;
 }
 
-/* entry.S: the world switch. Guest registers but RAX, RSP, RIP and RFLAGS come from and go to
- * gpr[]. */
+/*
+ * entry.S: the world switch. Guest registers but RAX, RSP, RIP and RFLAGS come from and go to
+ * gpr[].
+ */
 void svm_enter(uint64_t *gpr, uint64_t vmcb_pa, uint64_t host_vmcb_pa);
 
 /* The physical address of this CPU's page for the host's own FS, GS, TR, LDTR and SYSCALL state. */
@@ -71,8 +73,10 @@ void svm_iret(struct virt_vcpu *v);
 /* A #DB exit: whether it ends our own single step. */
 bool svm_step_end(struct virt_vcpu *v);
 
-/* Names the consistency check that VMRUN refused (APM 2, "VMRUN: Canonicalization and Consistency
- * Checks"). */
+/*
+ * Names the consistency check that VMRUN refused (APM 2, "VMRUN: Canonicalization and Consistency
+ * Checks").
+ */
 void svm_explain_invalid(struct virt_vcpu *v);
 void svm_dump(struct virt_vcpu *v);
 

@@ -55,8 +55,10 @@ void svm_vcpu_fini(struct virt_vcpu *v)
 	v->vendor = v->control = NULL;
 }
 
-/* Attributes after reset: code and data are present and accessed; LDTR and TR are busy system
- * segments. */
+/*
+ * Attributes after reset: code and data are present and accessed; LDTR and TR are busy system
+ * segments.
+ */
 enum {
 	ATTR_CODE_RESET = SEG_P | SEG_S | 0xb,
 	ATTR_DATA_RESET = SEG_P | SEG_S | 0x3,

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* The VMCB and the numbers around it (APM 2, "Secure Virtual Machine", appendix B "Layout of VMCB",
- * appendix C "SVM Intercept Exit Codes"). */
+/*
+ * The VMCB and the numbers around it (APM 2, "Secure Virtual Machine", appendix B "Layout of VMCB",
+ * appendix C "SVM Intercept Exit Codes").
+ */
 #ifndef SVM_VMCB_H
 #define SVM_VMCB_H
 
 #include "lib/types.h"
 
-/* Intercepts of control registers: bit n is CRn; writes are 16 bits further up. Likewise debug
- * registers. */
+/*
+ * Intercepts of control registers: bit n is CRn; writes are 16 bits further up. Likewise debug
+ * registers.
+ */
 #define INTERCEPT_CR_READ(n)  (1u << (n))
 #define INTERCEPT_CR_WRITE(n) (1u << ((n) + 16))
 

@@ -152,7 +152,8 @@ static void exit_ept(struct virt_vcpu *v)
 	};
 }
 
-/* An access to the APIC's registers that the hardware does not serve: to Plinth it is a device's.
+/*
+ * An access to the APIC's registers that the hardware does not serve: to Plinth it is a device's.
  */
 static void exit_apic_access(struct virt_vcpu *v)
 {

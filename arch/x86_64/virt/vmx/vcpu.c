@@ -343,8 +343,10 @@ static void modes_write(struct virt_vcpu *v, uint64_t cr0, uint64_t cr4, uint64_
 
 	vmcs_write(VMCS_GUEST_CR0, ((cr0 & ~(CR0_CD | CR0_NW)) | needed) & c->cr0_fixed1);
 	vmcs_write(VMCS_CR0_SHADOW, cr0);
-	/* A machine check is the host's, whatever the guest thinks of them: without MCE it would
-	 * be a shutdown. */
+	/*
+	 * A machine check is the host's, whatever the guest thinks of them: without MCE it would be
+	 * a shutdown.
+	 */
 	vmcs_write(VMCS_GUEST_CR4, (cr4 | CR4_MCE | c->cr4_fixed0) & c->cr4_fixed1);
 	vmcs_write(VMCS_CR4_SHADOW, cr4);
 	vmcs_write(VMCS_GUEST_EFER, (efer & ~EFER_LMA) | (lma ? EFER_LMA : 0));
