@@ -25,10 +25,12 @@ void exit_bus_access(struct vcpu *v, gpa_t at, struct bus_access *a)
 
 /*
  * Whether in is a MOV of 4 bytes, aligned, between a device and a register, or to it an immediate.
+ * At the first byte of a page the exit may be of the second part of an operand that begins in the
+ * page before: that is for the executor to find out.
  */
 static always_inline bool is_plain_move(const struct insn *in, gpa_t at)
 {
-	return in->op == INSN_MOV && in->op_size == 4 && !(at.raw & 3);
+	return in->op == INSN_MOV && in->op_size == 4 && !(at.raw & 3) && (at.raw & PAGE_MASK);
 }
 
 static always_inline uint32_t source(const struct vcpu *v, const struct insn *in)
