@@ -241,6 +241,7 @@ static void cr4(void **state)
 	assert_true(move(4, CR4_PAE));
 	fake_virt_mode(&v.hw, FAKE_PROTECTED, 0);
 	is_64bit = false;
+	virt->set(&v.hw, VREG_CR3, 0x1000);
 	assert_false(move(4, CR4_PCIDE));
 	assert_true(move(4, CR4_PAE));
 	assert_true(move(4, 0));
