@@ -41,6 +41,7 @@ struct boot_info {
 	unsigned module_count;
 	struct boot_region
 		keep; /* of the loader's own: holds the RSDP's copy; never to be overwritten */
+	bool efi;     /* the firmware is UEFI */
 	hpa_t rsdp;   /* raw 0: the loader did not say, search for it */
 };
 

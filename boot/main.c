@@ -28,6 +28,7 @@
 #include "drivers/power.h"
 #include "drivers/timeref.h"
 #include "drivers/uart.h"
+#include "drivers/vga.h"
 #include "lib/errno.h"
 #include "lib/panic.h"
 
@@ -103,6 +104,8 @@ static void init_memory(void)
 	pmem_init(&boot_info);
 	space_init(&boot_info);
 	pmem_init_high(&boot_info);
+	if (vga_console_init(boot_info.efi))
+		log_debug("vga: no screen in text mode");
 	log_info("memory: %lu MiB of RAM, %lu MiB free", pmem_total() / MIB, pmem_free() / MIB);
 }
 

@@ -162,6 +162,8 @@ static int parse_mb2_tag(const struct mb2_tag *tag, uint64_t addr, boot_at_fn *a
 		return 0;
 	case MB2_MODULE: return parse_mb2_module(tag, addr, at, info);
 	case MB2_MMAP: return parse_mb2_mmap(tag, info);
+	case MB2_EFI32:
+	case MB2_EFI64: info->efi = true; return 0;
 	case MB2_ACPI_NEW: info->rsdp = hpa(addr + sizeof(*tag)); return 0;
 	case MB2_ACPI_OLD:
 		if (!info->rsdp.raw)

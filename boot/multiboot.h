@@ -54,6 +54,8 @@ enum mb2_tag_type {
 	MB2_LOADER = 2,
 	MB2_MODULE = 3,
 	MB2_MMAP = 6,
+	MB2_EFI32 = 11,
+	MB2_EFI64 = 12,
 	MB2_ACPI_OLD = 14,
 	MB2_ACPI_NEW = 15,
 };
