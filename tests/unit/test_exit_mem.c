@@ -289,6 +289,7 @@ static void the_local_apic(void **state)
 	v.hw.gpr[RBX] = 0xc0b0;
 	TOUCH("\x88\x03", APIC + 0xb0, PF_W);
 	assert_int_equal(dev.apic.size, 1);
+	assert_int_equal(dev.apic.value, 0x34);
 	assert_int_equal(dev.eois, 1);
 	assert_int_equal(dev.apic_accesses, 3);
 	/* Where the guest has moved it. */
@@ -384,6 +385,15 @@ static void string_moves(void **state)
 	}
 	assert_int_equal(v.hw.gpr[RCX], 0);
 	assert_int_equal(v.hw.gpr[RDI], 0x7023);
+	/* The exit's address is of one of the two operands, though the other has the same offset.
+	 */
+	ram[DATA + 0x23] = 0x5a;
+	v.hw.gpr[RSI] = 0x6023;
+	TOUCH("\xa4", DEVICE + 0x23, PF_W);
+	assert_done(1);
+	assert_int_equal(dev.n, 1);
+	assert_true(dev.seen[0].write);
+	assert_int_equal(dev.seen[0].value, 0x5a);
 }
 
 static void no_accesses_of_instructions(void **state)
@@ -505,6 +515,12 @@ static void string_ports(void **state)
 	assert_int_equal(dev.n, 0);
 	assert_int_equal(faults, 1);
 	assert_int_equal(v.hw.rip, 0x5000);
+	/* Nor when only the last bytes have no page. */
+	v.hw.gpr[RDI] = 0xaffe;
+	port("\x6d", 1, (struct exit_pio){ .port = PORT, .size = 4, .string = true }, 0);
+	assert_int_equal(dev.n, 0);
+	assert_int_equal(faults, 2);
+	assert_int_equal(fault.address.raw, 0xb000);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
