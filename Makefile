@@ -111,10 +111,15 @@ $(B)/plinth.elf: $(B)/plinth-1.elf $(B)/symbols-all.S.o tools/check-image
 		tools/check-image $$new $(B)/symbols-all.S && mv $$new $@
 
 # Guests and images ------------------------------------------------------------------------------
-$(B)/initrd.cpio.gz: tools/initrd $(wildcard guests/busybox/*)
-	$(call say,INITRD,$@)
+$(B)/ticks: guests/ticks/ticks.c
+	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)tools/initrd $@
+	$(Q)$(CC) -std=gnu11 -Os -Wall -Wextra -Werror -ffreestanding -nostdlib -static -fno-pic -no-pie \
+		-fno-stack-protector -fcf-protection=none -s $< -o $@
+
+$(B)/initrd.cpio.gz: tools/initrd $(B)/ticks $(wildcard guests/busybox/*)
+	$(call say,INITRD,$@)
+	$(Q)tools/initrd $@ $(B)/ticks
 
 linux: ## fetch Debian's kernels into build/linux/
 	$(Q)tools/fetch linux-cloud linux-generic

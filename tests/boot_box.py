@@ -19,7 +19,7 @@ class Failure(Exception):
 
 
 def own_folder(base):
-    """`base`, or the first of base-2, base-3 … that no other run is using, and the file that says so."""
+    """`base`, or the first of base-2, base-3 … that no other run uses; and the file that says so."""
     number = 1
     while True:
         path = base if number == 1 else "%s-%d" % (base, number)

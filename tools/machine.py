@@ -44,6 +44,7 @@ class Machine:
     boot: str = "iso"
     restarts: bool = False  # a reset starts it anew; without this it is QEMU's end
     count: bool = False  # instructions are the clock, so that each run is the same
+    spare: bool = False  # without the devices of QEMU's that Plinth's guests do not have either
     guest_ports: bool = False  # the guest gets QEMU's exit port and debug console
     image: str = PLINTH
     cpu_model: str = ""
@@ -193,6 +194,8 @@ def qemu_command(machine, image, serial):
     command = ["qemu-system-x86_64", "-machine", "pc", "-accel", machine.accel, "-cpu", cpu,
                "-smp", str(machine.cpus), "-m", "%dM" % machine.megabytes(),
                "-display", "none", "-nic", "none", "-no-user-config"]
+    if machine.spare:
+        command += ["-machine", "hpet=off", "-nodefaults", "-vga", "none"]
     if not machine.restarts:
         command.append("-no-reboot")
     if machine.count:
@@ -202,7 +205,7 @@ def qemu_command(machine, image, serial):
         command += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
     if machine.firmware:
         command += ["-bios", machine.firmware]
-    command += serial + machine.extra
+    command += serial + (["-serial", "null"] if machine.spare else []) + machine.extra
     if machine.boot == "disk":
         return command  # `extra` says which
     if image:
