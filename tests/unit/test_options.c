@@ -36,6 +36,7 @@ static void assert_defaults(void)
 	assert_false(o.end_on_reset);
 	assert_string_equal(o.console, "com1");
 	assert_string_equal(o.exit, "acpi");
+	assert_string_equal(o.crash, "");
 	assert_int_equal(o.log_level, LOG_INFO);
 }
 
@@ -65,6 +66,8 @@ static void each_option(void **state)
 	assert_string_equal(o.console, "com2,9600");
 	assert_int_equal(parse("exit=0xf4"), 0);
 	assert_string_equal(o.exit, "0xf4");
+	assert_int_equal(parse("crash=null"), 0);
+	assert_string_equal(o.crash, "null");
 	assert_int_equal(parse("log=quiet"), 0);
 	assert_int_equal(o.log_level, LOG_WARN);
 	assert_int_equal(parse("log=info"), 0);
@@ -104,6 +107,8 @@ static const struct {
 	{ "console=com1,115200,and-much-more-than-that",
 	  "\"console=com1,115200,and-much-more-than-that\"", "as in console=com1,115200" },
 	{ "exit=0x12345678901234", "\"exit=0x12345678901234\"", "as in exit=0xf4" },
+	{ "crash=in-a-way-that-has-no-name", "\"crash=in-a-way-that-has-no-name\"",
+	  "as in crash=null" },
 	{ "log", "\"log=\"", "log=quiet, log=info or log=debug" },
 	{ "log=loud", "\"log=loud\"", "log=quiet, log=info or log=debug" },
 	{ "verbose", "no option \"verbose\"", "mem, debug-ports, reset, console, exit" },
