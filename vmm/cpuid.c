@@ -5,7 +5,7 @@
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/features.h"
 #include "core/timer.h"
-#include "vmm/exit.h"
+#include "vmm/recall.h"
 #include "vmm/vm.h"
 
 /*
@@ -381,5 +381,5 @@ void exit_cpuid(struct vcpu *v)
 	v->hw.gpr[RBX] = r->ebx;
 	v->hw.gpr[RCX] = r->ecx;
 	v->hw.gpr[RDX] = r->edx;
-	exit_skip(v);
+	exit_skip_opcode(v, OPCODE_CPUID, 2);
 }

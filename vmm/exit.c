@@ -3,7 +3,7 @@
  * From the kind of exit to its handler: one table. Handlers of a few lines stand here, the others
  * in exit_*.c. All that nobody can handle leaves by one door, vm_crash().
  */
-#include "vmm/exit.h"
+#include "vmm/recall.h"
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/trap.h"
@@ -21,7 +21,7 @@ static void exit_host_irq(struct vcpu *v)
 
 static void exit_hlt(struct vcpu *v)
 {
-	exit_skip(v);
+	exit_skip_opcode(v, OPCODE_HLT, 1);
 	v->halted = true;
 	v->attention = true;
 }

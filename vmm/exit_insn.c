@@ -10,13 +10,14 @@
 void exit_skip(struct vcpu *v)
 {
 	struct vm_exit *x = &v->hw.exit;
+	uint64_t old = v->hw.rip;
 
-	if (!x->insn_len && !fetch_length(v))
+	if (!x->insn_len && !fetch_insn(v))
 		return;
 	v->hw.rip += x->insn_len;
 	x->shadow = 0;
-	/* A 16 or 32-bit RIP wraps; a 64-bit one in the lower half is not looked at closer. */
-	if (unlikely(v->hw.rip >> 32) && !vcpu_is_64bit(v))
+	/* A 16 or 32-bit RIP wraps; a 64-bit one may just cross a boundary. */
+	if (unlikely((v->hw.rip ^ old) >> 32) && !vcpu_is_64bit(v))
 		v->hw.rip = (uint32_t)v->hw.rip;
 	if (unlikely(v->hw.rflags & RFLAGS_TF))
 		vcpu_raise_step(v);

@@ -9,7 +9,7 @@
 #include "arch/x86_64/msr.h"
 #include "lib/errno.h"
 #include "lib/log.h"
-#include "vmm/exit.h"
+#include "vmm/recall.h"
 #include "vmm/msr.h"
 #include "vmm/vm.h"
 
@@ -334,7 +334,7 @@ void exit_rdmsr(struct vcpu *v)
 	}
 	v->hw.gpr[RAX] = (uint32_t)value;
 	v->hw.gpr[RDX] = value >> 32;
-	exit_skip(v);
+	exit_skip_opcode(v, OPCODE_RDMSR, 2);
 }
 
 void exit_wrmsr(struct vcpu *v)
@@ -349,7 +349,7 @@ void exit_wrmsr(struct vcpu *v)
 		vcpu_raise_gp(v);
 		return;
 	}
-	exit_skip(v);
+	exit_skip_opcode(v, OPCODE_WRMSR, 2);
 }
 
 /*

@@ -1,43 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* Fetching by the guest's own page tables, decoding, and the memory of both. */
-#include "vmm/fetch.h"
+#include "vmm/recall.h"
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/pte.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "vmm/vm.h"
 
-enum { MEMO_BYTES = 16 };
 #define PTE_ADDRESS 0x000ffffffffff000ul
-
-static always_inline struct fetch_page *page_memo(struct vcpu *v)
-{
-	return &v->fetch.pages[v->hw.rip / PAGE_SIZE % FETCH_PAGES];
-}
 
 static always_inline struct fetch_decoded *decoded_memo(struct vcpu *v)
 {
 	const uint32_t golden = 0x9e3779b1; /* spreads neighbours: 2^32 over the golden ratio */
 
 	return &v->fetch.decoded[(uint32_t)v->hw.rip * golden >> (32 - FETCH_INSN_BITS)];
-}
-
-/*
- * The MEMO_BYTES bytes at RIP, by the memo of their page: NULL when it is of another page or
- * address space, when an entry that it was made from has changed, or when they cross the page's
- * end.
- */
-static always_inline const uint8_t *recall(struct vcpu *v)
-{
-	const struct fetch_page *m = page_memo(v);
-	uint64_t rip = v->hw.rip, offset = rip & PAGE_MASK;
-
-	if (m->page != (rip | PAGE_MASK) || m->cr3 != v->hw.exit.address_space ||
-	    offset > PAGE_SIZE - MEMO_BYTES || *m->entry[0] != m->value[0] ||
-	    *m->entry[1] != m->value[1] || *m->entry[2] != m->value[2] ||
-	    *m->entry[3] != m->value[3])
-		return NULL;
-	return m->host + offset;
 }
 
 /*
@@ -69,12 +45,12 @@ static uint64_t note_entries(const struct vcpu *v, struct fetch_page *m)
 }
 
 /*
- * Remembers where the page of RIP is, and gives the bytes there as recall() does. Only in the mode
- * that pays: 64-bit, four levels (no guest is let set CR4.LA57).
+ * Remembers where the page of RIP is, and gives the bytes there as fetch_recall() does. Only in the
+ * mode that pays: 64-bit, four levels (no guest is let set CR4.LA57).
  */
 static const uint8_t *learn(struct vcpu *v)
 {
-	struct fetch_page *m = page_memo(v);
+	struct fetch_page *m = fetch_page_memo(v);
 	uint64_t at;
 
 	m->page = 0;
@@ -88,7 +64,7 @@ static const uint8_t *learn(struct vcpu *v)
 	if (!m->host)
 		return NULL;
 	m->page = v->hw.rip | PAGE_MASK;
-	return recall(v);
+	return fetch_recall(v);
 }
 
 static uint64_t load64(const uint8_t *p)
@@ -195,7 +171,7 @@ static const struct insn *decode_recalled(struct vcpu *v, const uint8_t *bytes)
 const struct insn *fetch_insn(struct vcpu *v)
 {
 	const struct fetch_decoded *m = decoded_memo(v);
-	const uint8_t *bytes = recall(v);
+	const uint8_t *bytes = fetch_recall(v);
 
 	if (unlikely(!bytes)) {
 		bytes = v->hw.exit.bytes_n ? NULL : learn(v);
@@ -206,28 +182,4 @@ const struct insn *fetch_insn(struct vcpu *v)
 		return decode_recalled(v, bytes);
 	v->hw.exit.insn_len = m->in.len;
 	return &m->in;
-}
-
-/* What the instruction is that makes these exits, when it has no prefixes. */
-static const struct {
-	uint32_t opcode, mask, len;
-} opcodes[EXIT_KINDS] = {
-	[EXIT_CPUID] = { 0xa20f, 0xffff, 2 },	      [EXIT_RDMSR] = { 0x320f, 0xffff, 2 },
-	[EXIT_WRMSR] = { 0x300f, 0xffff, 2 },	      [EXIT_HLT] = { 0xf4, 0xff, 1 },
-	[EXIT_HYPERCALL] = { 0xd9010f, 0xffffff, 3 },
-};
-
-bool fetch_length(struct vcpu *v)
-{
-	uint8_t kind = v->hw.exit.kind;
-	const uint8_t *bytes = recall(v);
-
-	if (unlikely(!bytes))
-		bytes = learn(v);
-	if (unlikely(!bytes ||
-		     ((uint32_t)load64(bytes) & opcodes[kind].mask) != opcodes[kind].opcode ||
-		     !opcodes[kind].len))
-		return fetch_insn(v);
-	v->hw.exit.insn_len = (uint8_t)opcodes[kind].len;
-	return true;
 }

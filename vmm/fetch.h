@@ -42,7 +42,4 @@ struct fetch {
  */
 must_check const struct insn *fetch_insn(struct vcpu *v);
 
-/* The same where only the length is wanted: cheaper when the exit's kind names the instruction. */
-must_check bool fetch_length(struct vcpu *v);
-
 #endif
