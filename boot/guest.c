@@ -158,7 +158,10 @@ uint8_t guest_run(const struct boot_info *info, const struct options *o)
 	if (rtc_read(acpi_info.century, &config.boot_time))
 		log_warn("boot: the machine's clock cannot be read; the guest's begins in 1970");
 	use_modules(info, &config);
-	vm = check_modules(info) ? NULL : vm_create(&config);
+	if (!config.memory)
+		log_error("boot: the machine has %lu MiB of free memory, of which Plinth keeps %lu: too little for a guest",
+			  pmem_free() / MIB, RESERVE / MIB);
+	vm = !config.memory || check_modules(info) ? NULL : vm_create(&config);
 	if (!vm || vm_start(vm)) {
 		log_result("plinth: guest ended: not started, status %u", STATUS_FAILED);
 		return STATUS_FAILED;

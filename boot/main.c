@@ -156,6 +156,20 @@ static void start(void *unused)
 	end_machine(guest_run(&boot_info, &options));
 }
 
+/* The boot stack has no guard page: the idle thread goes on on one that has. */
+static _Noreturn void leave_boot_stack(void)
+{
+	void *top = stack_alloc();
+
+	if (!top)
+		panic("boot: no memory for the idle thread's stack");
+	__asm__ volatile("movq %0, %%rsp\n\txorl %%ebp, %%ebp\n\tcall sched_idle"
+			 :
+			 : "r"(top)
+			 : "memory");
+	__builtin_unreachable();
+}
+
 static void init_cpu(void)
 {
 	cpus[cpu_count++] = &cpu0;
@@ -183,5 +197,5 @@ _Noreturn void boot_main(uint32_t magic, uint32_t info)
 	sched_init(&cpu0);
 	if (!thread_create("main", start, NULL))
 		panic("boot: no memory for the first thread");
-	sched_idle();
+	leave_boot_stack();
 }

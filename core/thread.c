@@ -9,6 +9,7 @@
 #include "core/alloc.h"
 #include "core/space.h"
 #include "core/timer.h"
+#include "lib/log.h"
 #include "lib/panic.h"
 #include "lib/string.h"
 
@@ -164,10 +165,21 @@ void thread_exit(void)
 	panic("sched: a dead thread runs");
 }
 
+static void tell_nmis(struct cpu *c)
+{
+	uint64_t n = __atomic_load_n(&c->nmis, __ATOMIC_RELAXED);
+
+	if (n == c->nmis_told)
+		return;
+	c->nmis_told = n;
+	log_warn("cpu%u: an NMI that nobody asked for (%lu so far)", c->id, n);
+}
+
 void sched_idle(void)
 {
 	for (;;) {
 		irq_disable();
+		tell_nmis(this_cpu());
 		if (list_empty(&this_cpu()->ready))
 			irq_wait();
 		else

@@ -23,14 +23,31 @@ void exit_bus_access(struct vcpu *v, gpa_t at, struct bus_access *a)
 	lock_drop(&vm->lock);
 }
 
+/* Whether the operand's own address is a page's first byte. Where that takes more than registers:
+ * no. */
+static bool begins_page(const struct vcpu *v, const struct insn *in)
+{
+	const uint64_t *gpr = v->hw.gpr;
+	uint64_t at = (uint64_t)in->disp;
+
+	if (v->hw.exit.address_space == ADDRESS_SPACE_UNKNOWN || in->seg == VSEG_FS ||
+	    in->seg == VSEG_GS || in->addr_size != 8)
+		return false;
+	at += in->base != INSN_NO_REG ? gpr[in->base] : 0;
+	at += in->index != INSN_NO_REG ? gpr[in->index] * in->scale : 0;
+	at += in->rip_relative ? v->hw.rip + in->len : 0;
+	return !(at & PAGE_MASK);
+}
+
 /*
  * Whether in is a MOV of 4 bytes, aligned, between a device and a register, or to it an immediate.
  * At the first byte of a page the exit may be of the second part of an operand that begins in the
- * page before: that is for the executor to find out.
+ * page before: that is the executor's.
  */
-static always_inline bool is_plain_move(const struct insn *in, gpa_t at)
+static always_inline bool is_plain_move(const struct vcpu *v, const struct insn *in, gpa_t at)
 {
-	return in->op == INSN_MOV && in->op_size == 4 && !(at.raw & 3) && (at.raw & PAGE_MASK);
+	return in->op == INSN_MOV && in->op_size == 4 && !(at.raw & 3) &&
+	       ((at.raw & PAGE_MASK) || begins_page(v, in));
 }
 
 static always_inline uint32_t source(const struct vcpu *v, const struct insn *in)
@@ -92,7 +109,7 @@ void exit_mem(struct vcpu *v)
 	in = fetch_insn(v);
 	if (!in)
 		return;
-	if (!is_plain_move(in, m->gpa)) {
+	if (!is_plain_move(v, in, m->gpa)) {
 		exit_execute(v, in);
 	} else if (m->gpa.raw == v->lapic.mmio_page + APIC_EOI && (m->error & PF_W)) {
 		/* The most frequent of all by far. */

@@ -227,8 +227,11 @@ static unsigned deliver_interrupt(struct vcpu *v, bool *injected)
 /* An NMI waits for the IRET of the one before, and for the end of a shadow. */
 static unsigned deliver_nmi(struct vcpu *v, bool *injected)
 {
-	if (*injected || v->hw.exit.shadow || virt->get(&v->hw, VREG_NMI_BLOCKED))
+	if (*injected || v->hw.exit.shadow || virt->get(&v->hw, VREG_NMI_BLOCKED)) {
+		/* Not every backend can tell when a shadow ends: so each exit looks again. */
+		v->attention = true;
 		return WINDOW_NMI;
+	}
 	virt->inject(&v->hw, &(struct vm_event){ .type = EVENT_NMI, .vector = VEC_NMI });
 	v->nmi_pending = false;
 	*injected = true;

@@ -20,7 +20,6 @@ enum vcpu_request {
 	REQUEST_NMI = 2,
 	REQUEST_RESET = 4, /* the machine is to be reset */
 	REQUEST_STOP = 8,  /* leave the loop */
-	REQUEST_FLUSH = 16,
 	REQUEST_INIT = 32, /* an INIT came in; of the boot CPU it resets the machine */
 	REQUEST_SIPI = 64, /* a start-up IPI came in: lapic.sipi_vector */
 };

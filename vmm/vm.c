@@ -149,8 +149,11 @@ int vm_reset(struct vm *vm)
 {
 	int err;
 
-	log_info("vm: %s is reset (%s)", vm->config.name, vm->end_reason);
+	/* An INIT, as the guest sends it by its APICs, comes without a reason. */
+	log_info("vm: %s is reset (%s)", vm->config.name,
+		 vm->end_reason[0] ? vm->end_reason : "INIT");
 	lock_take(&vm->lock);
+	vm->end_reason[0] = '\0';
 	devices_reset(vm);
 	lock_drop(&vm->lock);
 	vcpu_reset(vm->vcpus[0]);

@@ -44,13 +44,13 @@ struct cpu {
 	uint32_t apic_id;
 	struct thread *thread; /* that runs now */
 	struct thread *idle;
-	bool resched; /* the running thread is to give way at its next chance */
-	unsigned preempt_ticks;
+	bool resched;	    /* the running thread is to give way at its next chance */
 	struct list timers; /* armed, soonest first */
 	uint64_t timer_programmed;
-	struct list ready;	  /* threads */
+	struct list ready; /* threads */
+	uint64_t nmis,
+		nmis_told; /* that nobody asked for: counted by the handler, told when idle */
 	struct virt_vcpu *loaded; /* whose registers this CPU holds */
-	uint64_t idle_since;
 	uint64_t gdt[GDT_ENTRIES];
 	struct tss tss;
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sources: core/thread.c core/alloc.c arch/x86_64/entry.S lib/str.c tests/fake/pages.c tests/fake/timer.c tests/fake/cpu.c tests/fake/panic.c */
+/* sources: core/thread.c core/alloc.c arch/x86_64/entry.S lib/str.c tests/fake/pages.c tests/fake/timer.c tests/fake/cpu.c tests/fake/panic.c tests/fake/log.c */
 /* libs: -no-pie -Wl,-z,noexecstack */
 /*
  * Threads for real, with the machine's own switch, on stacks from the heap: the test is the idle

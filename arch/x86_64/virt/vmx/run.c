@@ -143,6 +143,8 @@ static void exit_ept(struct virt_vcpu *v)
 
 	if (q & QUAL_NMI_UNBLOCKED)
 		nmi_block_again(v);
+	/* A stack or a descriptor table that is not in memory: no instruction touches it. */
+	delivering_take(v);
 	v->exit.insn_len = 0;
 	address_space_note(&v->exit);
 	v->exit.mem = (struct exit_mem){
