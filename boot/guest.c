@@ -159,7 +159,8 @@ uint8_t guest_run(const struct boot_info *info, const struct options *o)
 		log_warn("boot: the machine's clock cannot be read; the guest's begins in 1970");
 	use_modules(info, &config);
 	if (!config.memory)
-		log_error("boot: the machine has %lu MiB of free memory, of which Plinth keeps %lu: too little for a guest",
+		log_error("boot: the machine has %lu MiB of free memory, of which Plinth keeps "
+			  "%lu: too little for a guest",
 			  pmem_free() / MIB, RESERVE / MIB);
 	vm = !config.memory || check_modules(info) ? NULL : vm_create(&config);
 	if (!vm || vm_start(vm)) {

@@ -75,6 +75,10 @@ def test_more_memory_than_there_is(box, emulator):
     refused(box, [(CLOUD, WORDS), (INITRD, "")], r"(?i)memory", memory=4096, machine_memory=512)
 
 
+def test_machine_too_small(box):
+    refused(box, [(CLOUD, WORDS)], "too little for a guest", memory=0, machine_memory=32)
+
+
 def multiboot_file(flags, checksum=None):
     """A file with a multiboot 1 header that is no ELF."""
     magic = 0x1BADB002
