@@ -20,9 +20,9 @@ static always_inline struct fetch_decoded *decoded_memo(struct vcpu *v)
  * The entries by which 4-level paging translates RIP, and what they make of it: UINT64_MAX when one
  * is not in memory or not present (it has been changed since the CPU used it).
  */
-static uint64_t note_entries(const struct vcpu *v, struct fetch_page *m)
+static always_inline uint64_t note_entries(const struct vcpu *v, struct fetch_page *m)
 {
-	uint64_t table = m->cr3, rip = v->hw.rip, offset = PAGE_MASK;
+	uint64_t table = m->cr3, rip = v->hw.rip;
 
 	for (unsigned i = 0; i < FETCH_LEVELS; i++) {
 		unsigned shift = 39 - 9 * i;
@@ -31,27 +31,24 @@ static uint64_t note_entries(const struct vcpu *v, struct fetch_page *m)
 
 		if (!entry || !(*entry & PTE_P))
 			return UINT64_MAX;
-		table = *entry;
-		for (unsigned j = i; j < FETCH_LEVELS; j++) {
+		m->entry[i] = entry;
+		m->value[i] = table = *entry;
+		if (i == 0 || i == FETCH_LEVELS - 1 || likely(!(table & PTE_PS)))
+			continue;
+		for (unsigned j = i + 1; j < FETCH_LEVELS; j++) {
 			m->entry[j] = entry;
 			m->value[j] = table;
 		}
-		if (i > 0 && (table & PTE_PS)) {
-			offset = BIT(shift) - 1;
-			break;
-		}
+		return (table & PTE_ADDRESS & ~(BIT(shift) - 1)) | (rip & (BIT(shift) - 1));
 	}
-	return (table & PTE_ADDRESS & ~offset) | (rip & offset);
+	return table & PTE_ADDRESS;
 }
 
-/*
- * Remembers where the page of RIP is, and gives the bytes there as fetch_recall() does. Only in the
- * mode that pays: 64-bit, four levels (no guest is let set CR4.LA57).
- */
-static const uint8_t *learn(struct vcpu *v)
+/* Only in the mode that pays: 64-bit, four levels (no guest is let set CR4.LA57). */
+const uint8_t *fetch_learn(struct vcpu *v)
 {
 	struct fetch_page *m = fetch_page_memo(v);
-	uint64_t at;
+	uint64_t at, offset = v->hw.rip & PAGE_MASK;
 
 	m->page = 0;
 	if (v->hw.exit.address_space == ADDRESS_SPACE_UNKNOWN)
@@ -64,7 +61,7 @@ static const uint8_t *learn(struct vcpu *v)
 	if (!m->host)
 		return NULL;
 	m->page = v->hw.rip | PAGE_MASK;
-	return fetch_recall(v);
+	return offset > PAGE_SIZE - FETCH_BYTES ? NULL : m->host + offset;
 }
 
 static uint64_t load64(const uint8_t *p)
@@ -174,7 +171,7 @@ const struct insn *fetch_insn(struct vcpu *v)
 	const uint8_t *bytes = fetch_recall(v);
 
 	if (unlikely(!bytes)) {
-		bytes = v->hw.exit.bytes_n ? NULL : learn(v);
+		bytes = v->hw.exit.bytes_n ? NULL : fetch_learn(v);
 		if (!bytes)
 			return decode(v);
 	}

@@ -40,6 +40,9 @@ static always_inline const uint8_t *fetch_recall(struct vcpu *v)
 	return m->host + offset;
 }
 
+/* Remembers where the page of RIP is; then the same bytes, or NULL. fetch.c */
+const uint8_t *fetch_learn(struct vcpu *v);
+
 /*
  * exit_skip() for an exit that only one instruction makes: opcode, its len bytes without prefixes,
  * in memory's order from the low byte on. Where the hardware does not tell the length, seeing these
@@ -51,6 +54,8 @@ static always_inline void exit_skip_opcode(struct vcpu *v, uint32_t opcode, unsi
 	const uint8_t *bytes = v->hw.exit.insn_len ? NULL : fetch_recall(v);
 	uint32_t found;
 
+	if (unlikely(!bytes) && !v->hw.exit.insn_len)
+		bytes = fetch_learn(v);
 	if (likely(bytes)) {
 		__builtin_memcpy(&found, bytes, sizeof(found));
 		if (likely((found ^ opcode) << (32 - 8 * len) == 0 && !((rip ^ next) >> 32) &&

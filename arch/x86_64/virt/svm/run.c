@@ -188,8 +188,12 @@ static void translate(struct virt_vcpu *v, const struct vmcb *b)
 		return;
 	}
 	note_address_space(x, &b->save);
+	/* Each start of a program that uses libc makes dozens of these. */
+	if (c->exit_code == VMEXIT_CPUID) {
+		x->kind = EXIT_CPUID;
+		return;
+	}
 	switch (c->exit_code) {
-	case VMEXIT_CPUID: x->kind = EXIT_CPUID; break;
 	case VMEXIT_INTR: x->kind = EXIT_HOST_IRQ; break;
 	case VMEXIT_HLT: x->kind = EXIT_HLT; break;
 	case VMEXIT_MSR: x->kind = c->exit_info_1 ? EXIT_WRMSR : EXIT_RDMSR; break;
