@@ -44,8 +44,11 @@ static always_inline uint64_t note_entries(const struct vcpu *v, struct fetch_pa
 	return table & PTE_ADDRESS;
 }
 
-/* Only in the mode that pays: 64-bit, four levels (no guest is let set CR4.LA57). */
-const uint8_t *fetch_learn(struct vcpu *v)
+/*
+ * Remembers where the page of RIP is; then the same bytes as fetch_recall(), or NULL. Only in the
+ * mode that pays: 64-bit, four levels (no guest is let set CR4.LA57).
+ */
+static const uint8_t *learn(struct vcpu *v)
 {
 	struct fetch_page *m = fetch_page_memo(v);
 	uint64_t at, offset = v->hw.rip & PAGE_MASK;
@@ -171,7 +174,7 @@ const struct insn *fetch_insn(struct vcpu *v)
 	const uint8_t *bytes = fetch_recall(v);
 
 	if (unlikely(!bytes)) {
-		bytes = v->hw.exit.bytes_n ? NULL : fetch_learn(v);
+		bytes = v->hw.exit.bytes_n ? NULL : learn(v);
 		if (!bytes)
 			return decode(v);
 	}
@@ -179,4 +182,13 @@ const struct insn *fetch_insn(struct vcpu *v)
 		return decode_recalled(v, bytes);
 	v->hw.exit.insn_len = m->in.len;
 	return &m->in;
+}
+
+void fetch_skip_opcode(struct vcpu *v, uint32_t opcode, unsigned len)
+{
+	const uint8_t *bytes = v->hw.exit.insn_len ? NULL : learn(v);
+
+	if (bytes && fetch_is(bytes, opcode, len))
+		v->hw.exit.insn_len = (uint8_t)len;
+	exit_skip(v);
 }

@@ -40,32 +40,32 @@ static always_inline const uint8_t *fetch_recall(struct vcpu *v)
 	return m->host + offset;
 }
 
-/* Remembers where the page of RIP is; then the same bytes, or NULL. fetch.c */
-const uint8_t *fetch_learn(struct vcpu *v);
+/* exit_skip_opcode() where no memo has the page yet, or there is more to do. fetch.c */
+void fetch_skip_opcode(struct vcpu *v, uint32_t opcode, unsigned len);
+
+static always_inline bool fetch_is(const uint8_t *bytes, uint32_t opcode, unsigned len)
+{
+	uint32_t found;
+
+	__builtin_memcpy(&found, bytes, sizeof(found));
+	return (found ^ opcode) << (32 - 8 * len) == 0;
+}
 
 /*
  * exit_skip() for an exit that only one instruction makes: opcode, its len bytes without prefixes,
  * in memory's order from the low byte on. Where the hardware does not tell the length, seeing these
- * bytes is all the decoding there is.
+ * bytes is all the decoding there is. What a memo tells is in 64-bit mode: RIP does not wrap.
  */
 static always_inline void exit_skip_opcode(struct vcpu *v, uint32_t opcode, unsigned len)
 {
-	uint64_t rip = v->hw.rip, next = rip + len;
 	const uint8_t *bytes = v->hw.exit.insn_len ? NULL : fetch_recall(v);
-	uint32_t found;
 
-	if (unlikely(!bytes) && !v->hw.exit.insn_len)
-		bytes = fetch_learn(v);
-	if (likely(bytes)) {
-		__builtin_memcpy(&found, bytes, sizeof(found));
-		if (likely((found ^ opcode) << (32 - 8 * len) == 0 && !((rip ^ next) >> 32) &&
-			   !(v->hw.rflags & RFLAGS_TF))) {
-			v->hw.rip = next;
-			v->hw.exit.shadow = 0;
-			return;
-		}
+	if (unlikely(!bytes || !fetch_is(bytes, opcode, len) || (v->hw.rflags & RFLAGS_TF))) {
+		fetch_skip_opcode(v, opcode, len);
+		return;
 	}
-	exit_skip(v);
+	v->hw.rip += len;
+	v->hw.exit.shadow = 0;
 }
 
 #endif

@@ -491,8 +491,9 @@ static void skips(void **state)
 		for (unsigned turn = 0; turn < 3; turn++) {
 			slow = 0;
 			assert_int_equal(go_past(cases[i].opcode, cases[i].n), cases[i].len);
-			/* The plain ones need no decoding. */
-			assert_int_equal(slow, cases[i].len != cases[i].n);
+			/* The plain ones are known from the second time on. */
+			assert_int_equal(slow,
+					 turn == 0 && i == 0 ? 1 : cases[i].len != cases[i].n);
 		}
 	}
 	/* TF has work at the instruction's end. */
