@@ -202,12 +202,13 @@ static void init_extended(struct vcpuid *c)
 	struct cpuid_regs *x = c->extended;
 	uint32_t last = c->is_amd ? CPUID_EXT_FEATURES_2 : CPUID_EXT_SIZES;
 
-	c->extended_max = MIN(features.max_extended, last);
-	for (uint32_t leaf = base; leaf <= c->extended_max; leaf++)
+	last = MIN(features.max_extended, last);
+	c->extended_n = last - base + 1;
+	for (uint32_t leaf = base; leaf <= last; leaf++)
 		if (leaf <= CPUID_EXT_SIZES || leaf == CPUID_EXT_TLB_1G ||
 		    leaf == CPUID_EXT_OPTIMIZATION || leaf == CPUID_EXT_FEATURES_2)
 			x[leaf - base] = cpuid(leaf, 0);
-	x[0].eax = c->extended_max;
+	x[0].eax = last;
 	x[1].ecx &= PASS_80000001_ECX;
 	x[1].edx &= PASS_80000001_EDX;
 	x[CPUID_EXT_POWER - base] = (struct cpuid_regs){ .edx = x[CPUID_EXT_POWER - base].edx &
@@ -343,24 +344,20 @@ static const struct cpuid_regs *beyond(const struct vcpuid *c)
 	return c->is_intel ? &c->basic[c->basic_max] : &none;
 }
 
-/* Where the answer stands: in the table, or in *scratch when parts of it move. */
-static always_inline const struct cpuid_regs *find(struct vcpu *v, uint32_t leaf, uint32_t subleaf,
-						   struct cpuid_regs *scratch)
+/* Where the answer stands in the table; NULL: parts of it move. */
+static always_inline const struct cpuid_regs *find(const struct vcpuid *c, uint32_t leaf,
+						   uint32_t subleaf)
 {
-	const struct vcpuid *c = &v->vm->cpuid;
 	uint32_t extended = leaf - CPUID_EXT_MAX;
 
-	if (leaf <= c->basic_max) {
-		if (likely(!(moving >> leaf & 1)))
-			return &c->basic[leaf];
-		query_moving(v, leaf, subleaf, scratch);
-		return scratch;
-	}
-	if (extended <= c->extended_max - CPUID_EXT_MAX) {
+	/* First, since libc asks for these most. */
+	if (extended < c->extended_n) {
 		if (unlikely(leaf == CPUID_EXT_CACHE && subleaf < ARRAY_SIZE(c->amd_cache)))
 			return &c->amd_cache[subleaf];
 		return &c->extended[extended];
 	}
+	if (leaf <= c->basic_max)
+		return likely(!(moving >> leaf & 1)) ? &c->basic[leaf] : NULL;
 	if (leaf - CPUID_HYPERVISOR < VCPUID_HYPERVISOR)
 		return &c->hypervisor[leaf - CPUID_HYPERVISOR];
 	return beyond(c);
@@ -368,18 +365,39 @@ static always_inline const struct cpuid_regs *find(struct vcpu *v, uint32_t leaf
 
 void cpuid_query(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 {
-	*out = *find(v, leaf, subleaf, out);
+	const struct cpuid_regs *r = find(&v->vm->cpuid, leaf, subleaf);
+
+	if (r)
+		*out = *r;
+	else
+		query_moving(v, leaf, subleaf, out);
 }
 
-void exit_cpuid(struct vcpu *v)
+static always_inline void answer(struct vcpu *v, const struct cpuid_regs *r)
 {
-	struct cpuid_regs *scratch = &v->cpuid_scratch;
-	const struct cpuid_regs *r =
-		find(v, (uint32_t)v->hw.gpr[RAX], (uint32_t)v->hw.gpr[RCX], scratch);
-
 	v->hw.gpr[RAX] = r->eax;
 	v->hw.gpr[RBX] = r->ebx;
 	v->hw.gpr[RCX] = r->ecx;
 	v->hw.gpr[RDX] = r->edx;
 	exit_skip_opcode(v, OPCODE_CPUID, 2);
+}
+
+/* Out of line: the plain way needs no stack. */
+static __attribute__((noinline)) void exit_moving(struct vcpu *v)
+{
+	struct cpuid_regs r;
+
+	query_moving(v, (uint32_t)v->hw.gpr[RAX], (uint32_t)v->hw.gpr[RCX], &r);
+	answer(v, &r);
+}
+
+void exit_cpuid(struct vcpu *v)
+{
+	const struct cpuid_regs *r =
+		find(&v->vm->cpuid, (uint32_t)v->hw.gpr[RAX], (uint32_t)v->hw.gpr[RCX]);
+
+	if (likely(r))
+		answer(v, r);
+	else
+		exit_moving(v);
 }

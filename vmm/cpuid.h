@@ -23,8 +23,8 @@ struct vcpuid {
 	struct cpuid_regs basic[VCPUID_BASIC], extended[VCPUID_EXTENDED];
 	struct cpuid_regs hypervisor[VCPUID_HYPERVISOR];
 	struct cpuid_regs cache[8], features[2], topology[2], xsave[VCPUID_SUBLEAVES], amd_cache[8];
-	uint32_t basic_max, extended_max;
-	uint64_t xcr0_allowed; /* what XSETBV accepts; 0: no XSAVE */
+	uint32_t basic_max, extended_n; /* extended_n: how many, from CPUID_EXT_MAX on */
+	uint64_t xcr0_allowed;		/* what XSETBV accepts; 0: no XSAVE */
 	unsigned phys_bits;
 	bool is_intel, is_amd;
 };

@@ -23,7 +23,7 @@ static void exit_hlt(struct vcpu *v)
 {
 	exit_skip_opcode(v, OPCODE_HLT, 1);
 	v->halted = true;
-	v->attention = true;
+	vcpu_attend(v);
 }
 
 static void exit_pause(struct vcpu *v)
@@ -50,7 +50,8 @@ static void exit_exception(struct vcpu *v)
 
 static void exit_window(struct vcpu *v)
 {
-	v->irq_wanted = v->attention = true;
+	v->irq_wanted = true;
+	vcpu_attend(v);
 }
 
 /* The guest's caches are the host's: written back, never thrown away, as INVD would. */
@@ -88,7 +89,8 @@ static void exit_ud(struct vcpu *v)
 
 static void exit_tpr(struct vcpu *v)
 {
-	v->irq_wanted = v->attention = true;
+	v->irq_wanted = true;
+	vcpu_attend(v);
 }
 
 /* A triple fault pulls the reset line of a PC. */

@@ -71,7 +71,7 @@ static bool set_cr(struct vcpu *v, unsigned cr, uint64_t value)
 		vlapic_set_tpr(v, (uint8_t)value);
 		virt->set(&v->hw, VREG_TPR, value);
 		v->irq_wanted = irqchip_pending(v) || vlapic_tpr_threshold(v);
-		v->attention = true; /* the window may be another one now, or none */
+		vcpu_attend(v); /* the window may be another one now, or none */
 		return true;
 	default: return false;
 	}

@@ -24,10 +24,11 @@ static always_inline uint64_t note_entries(const struct vcpu *v, struct fetch_pa
 {
 	uint64_t table = m->cr3, rip = v->hw.rip;
 
+#pragma GCC unroll 4
 	for (unsigned i = 0; i < FETCH_LEVELS; i++) {
 		unsigned shift = 39 - 9 * i;
 		uint64_t at = (table & PTE_ADDRESS) + (rip >> shift & 511) * sizeof(uint64_t);
-		const uint64_t *entry = gmem_ptr(&v->vm->mem, gpa(at), sizeof(*entry), false);
+		const uint64_t *entry = gmem_entry(&v->vm->mem, gpa(at));
 
 		if (!entry || !(*entry & PTE_P))
 			return UINT64_MAX;
@@ -50,7 +51,7 @@ static always_inline uint64_t note_entries(const struct vcpu *v, struct fetch_pa
  */
 static const uint8_t *learn(struct vcpu *v)
 {
-	struct fetch_page *m = fetch_page_memo(v);
+	struct fetch_page *m = &v->fetch.pages[v->hw.rip / PAGE_SIZE % FETCH_PAGES];
 	uint64_t at, offset = v->hw.rip & PAGE_MASK;
 
 	m->page = 0;
@@ -125,6 +126,12 @@ static void explain(struct vcpu *v, int err, const uint8_t *bytes)
 			 bytes[6], bytes[7]);
 }
 
+/* How many bytes of the instruction the hardware gave. */
+static unsigned bytes_given(const struct vm_exit *x)
+{
+	return x->kind == EXIT_MEM ? x->mem.bytes_n : 0;
+}
+
 /* Fetches as the CPU would, and decodes. */
 static const struct insn *decode(struct vcpu *v)
 {
@@ -132,11 +139,11 @@ static const struct insn *decode(struct vcpu *v)
 	struct insn *in = &v->fetch.in;
 	uint8_t bytes[INSN_MAX + 1] = { 0 };
 	struct fetching g;
-	unsigned n = x->bytes_n;
+	unsigned n = bytes_given(x);
 	int err;
 
 	gather(v, &g);
-	memcpy(bytes, x->bytes, n);
+	memcpy(bytes, x->mem.bytes, n);
 	if (!n && read_bytes(v, &g, bytes, &n))
 		return NULL;
 	err = insn_decode(bytes, n, g.mode, in);
@@ -171,10 +178,13 @@ static const struct insn *decode_recalled(struct vcpu *v, const uint8_t *bytes)
 const struct insn *fetch_insn(struct vcpu *v)
 {
 	const struct fetch_decoded *m = decoded_memo(v);
-	const uint8_t *bytes = fetch_recall(v);
+	const struct fetch_page *page = fetch_memo(v);
+	const uint8_t *bytes;
 
-	if (unlikely(!bytes)) {
-		bytes = v->hw.exit.bytes_n ? NULL : learn(v);
+	if (likely(fetch_holds(v, page))) {
+		bytes = page->host + (v->hw.rip & PAGE_MASK);
+	} else {
+		bytes = bytes_given(&v->hw.exit) ? NULL : learn(v);
 		if (!bytes)
 			return decode(v);
 	}

@@ -47,6 +47,16 @@ static always_inline void *gmem_ptr(const struct gmem *m, gpa_t addr, uint64_t n
 	return gmem_ptr_other(m, addr, n, write);
 }
 
+/* Host pointer to the 8 aligned bytes at addr, or NULL: slots are whole pages, so one look does. */
+static always_inline const uint64_t *gmem_entry(const struct gmem *m, gpa_t addr)
+{
+	uint64_t offset = addr.raw - m->main.base.raw;
+
+	if (likely(offset < m->main.size))
+		return (const uint64_t *)(m->main.host + offset);
+	return gmem_ptr_other(m, addr, sizeof(uint64_t), false);
+}
+
 /* 0, or -EFAULT when any byte is not memory (then nothing is copied). May cross adjacent slots. */
 must_check int gmem_read(const struct gmem *m, gpa_t addr, void *buf, uint64_t n);
 must_check int gmem_write(const struct gmem *m, gpa_t addr, const void *buf, uint64_t n);

@@ -25,6 +25,7 @@ struct vcpu *vcpu_create(struct vm *vm, unsigned id)
 		return NULL;
 	v->vm = vm;
 	v->id = id;
+	v->tsc_offset = vm->tsc_offset;
 	v->hw.vm = &vm->hw;
 	v->hw.apic_page = page_alloc(ORDER_4K, MEM_VM);
 	if (!v->hw.apic_page)
@@ -88,6 +89,7 @@ void vcpu_reset(struct vcpu *v)
 {
 	switch_out(v);
 	virt->vcpu_reset(&v->hw);
+	virt->set(&v->hw, VREG_TSC_OFFSET, v->tsc_offset);
 	fpu_reset(&v->fpu);
 	vlapic_reset(v);
 	virt->set(&v->hw, VREG_APIC_PAGE, v->lapic.mmio_page);
@@ -95,7 +97,7 @@ void vcpu_reset(struct vcpu *v)
 	v->pending = (struct vm_event){ 0 };
 	v->halted = v->nmi_pending = v->irq_wanted = false;
 	v->hw.exit.shadow = 0;
-	v->attention = true;
+	vcpu_attend(v);
 }
 
 void vcpu_set_regs(struct vcpu *v, const struct load_regs *r)
@@ -229,7 +231,7 @@ static unsigned deliver_nmi(struct vcpu *v, bool *injected)
 {
 	if (*injected || v->hw.exit.shadow || virt->get(&v->hw, VREG_NMI_BLOCKED)) {
 		/* Not every backend can tell when a shadow ends: so each exit looks again. */
-		v->attention = true;
+		vcpu_attend(v);
 		return WINDOW_NMI;
 	}
 	virt->inject(&v->hw, &(struct vm_event){ .type = EVENT_NMI, .vector = VEC_NMI });
@@ -264,13 +266,12 @@ static bool deliver(struct vcpu *v)
  */
 static bool prepare(struct vcpu *v)
 {
-	v->attention = false;
 	for (;;) {
 		if (!take_requests(v))
 			return false;
 		if (deliver(v) || !v->halted)
 			break;
-		while (!__atomic_load_n(&v->requests, __ATOMIC_ACQUIRE))
+		while (!(__atomic_load_n(&v->requests, __ATOMIC_ACQUIRE) & ~REQUEST_LOOK))
 			thread_block();
 	}
 	v->halted = false;
@@ -282,7 +283,7 @@ static bool prepare(struct vcpu *v)
 void vcpu_yield(struct vcpu *v)
 {
 	sched_yield();
-	v->attention = true; /* another's registers may be on the CPU */
+	vcpu_attend(v); /* another's registers may be on the CPU */
 }
 
 void vcpu_loop(void *vcpu)
@@ -290,8 +291,7 @@ void vcpu_loop(void *vcpu)
 	struct vcpu *v = vcpu;
 
 	for (;;) {
-		if ((v->attention || __atomic_load_n(&v->requests, __ATOMIC_RELAXED)) &&
-		    !prepare(v))
+		if (__atomic_load_n(&v->requests, __ATOMIC_RELAXED) && !prepare(v))
 			break;
 		virt->run(&v->hw);
 		exit_handle(v);
@@ -324,7 +324,7 @@ void vcpu_raise(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error)
 					.vector = doubles ? VEC_DF : vector,
 					.has_error = doubles || has_error,
 					.error = doubles ? 0 : error };
-	v->attention = true;
+	vcpu_attend(v);
 }
 
 void vcpu_raise_gp(struct vcpu *v)
@@ -352,18 +352,18 @@ void vcpu_raise_step(struct vcpu *v)
 void vcpu_redeliver(struct vcpu *v, const struct vm_event *e)
 {
 	v->pending = *e;
-	v->attention = true;
+	vcpu_attend(v);
 }
 
 uint64_t vcpu_tsc(struct vcpu *v)
 {
-	return rdtsc() + v->vm->hw.tsc_offset;
+	return rdtsc() + v->tsc_offset;
 }
 
 void vcpu_move_tsc(struct vcpu *v, uint64_t by)
 {
-	v->vm->hw.tsc_offset += by;
-	v->vm->hw.generation++;
+	v->tsc_offset += by;
+	virt->set(&v->hw, VREG_TSC_OFFSET, v->tsc_offset);
 	vlapic_tsc_changed(v);
 }
 

@@ -20,6 +20,7 @@ enum vcpu_request {
 	REQUEST_NMI = 2,
 	REQUEST_RESET = 4, /* the machine is to be reset */
 	REQUEST_STOP = 8,  /* leave the loop */
+	REQUEST_LOOK = 16, /* its own: something is to be decided before the next entry */
 	REQUEST_INIT = 32, /* an INIT came in; of the boot CPU it resets the machine */
 	REQUEST_SIPI = 64, /* a start-up IPI came in: lapic.sipi_vector */
 };
@@ -31,12 +32,11 @@ struct vcpu {
 	struct thread *thread;
 	struct vlapic lapic;
 	uint32_t requests;
-	bool halted;	  /* in HLT; a wake-up moves on */
-	bool attention;	  /* (v) something is to be looked at before the next entry */
-	bool nmi_pending; /* (v) */
-	bool irq_wanted;  /* (v) an interrupt may be pending: not judged, or not deliverable, yet */
-	struct bus_access access;	 /* (v) the one that this exit makes */
-	struct cpuid_regs cpuid_scratch; /* (v) likewise, of an answer that is put together */
+	uint64_t tsc_offset; /* what the guest's TSC is ahead of the host's */
+	bool halted;	     /* in HLT; a wake-up moves on */
+	bool nmi_pending;    /* (v) */
+	bool irq_wanted; /* (v) an interrupt may be pending: not judged, or not deliverable, yet */
+	struct bus_access access; /* (v) the one that this exit makes */
 	struct vm_event
 		pending; /* an exception or re-injection to be delivered at the next entry */
 	uint64_t counts[EXIT_KINDS];
@@ -57,6 +57,12 @@ void vcpu_loop(void *vcpu);
 
 /* Sets request bits and makes the vCPU see them soon: wakes it from HLT, or interrupts its CPU. */
 void vcpu_request(struct vcpu *v, unsigned requests);
+/* By its own thread: the way back into the guest is not the plain one. */
+static inline void vcpu_attend(struct vcpu *v)
+{
+	__atomic_fetch_or(&v->requests, REQUEST_LOOK, __ATOMIC_RELAXED);
+}
+
 static inline void vcpu_kick(struct vcpu *v)
 {
 	vcpu_request(v, REQUEST_IRQ);

@@ -40,8 +40,7 @@ static int nested_init(struct vm *vm)
 	err = ptab_init(vm->hw.nested, virt->nested_format, MEM_PTAB);
 	if (err)
 		mem_free(vm->hw.nested);
-	vm->hw.generation = 1;
-	vm->hw.tsc_offset = -rdtsc();
+	vm->tsc_offset = -rdtsc();
 	return err;
 }
 

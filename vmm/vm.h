@@ -61,6 +61,7 @@ struct vm {
 			     device in its timers */
 	struct vm_config config;	    /* (c) */
 	struct virt_vm hw;		    /* (c) */
+	uint64_t tsc_offset;		    /* (c) of every vCPU when it is made */
 	struct gmem mem;		    /* (c) */
 	struct bus pio, mmio;		    /* (c) but for counters */
 	struct vcpuid cpuid;		    /* (c) */

@@ -52,5 +52,5 @@ void vcpu_request(struct vcpu *v, unsigned requests)
 
 uint64_t vcpu_tsc(struct vcpu *v)
 {
-	return time_tsc() + v->vm->hw.tsc_offset;
+	return time_tsc() + v->tsc_offset;
 }

@@ -103,7 +103,6 @@ static void run(struct virt_vcpu *v)
 	assert(f->loaded && f->script);
 	f->runs++;
 	v->exit.insn_len = 0;
-	v->exit.bytes_n = 0;
 	v->exit.shadow = 0;
 	v->exit.delivering.type = EVENT_NONE;
 	v->exit.address_space = ADDRESS_SPACE_UNKNOWN;

@@ -238,7 +238,7 @@ static void step_do(const struct step *s)
 		break;
 	case STEP_LATE: fake_time_set(time_ns() + (uint64_t)s->where * NS_UNIT); break;
 	case STEP_TSC:
-		vm.hw.tsc_offset += s->value;
+		v->tsc_offset += s->value;
 		vlapic_tsc_changed(v);
 		break;
 	case STEP_SETUP: set_up(s); break;

@@ -254,13 +254,13 @@ static void cr8(void **state)
 	for (unsigned value = 0; value < 16; value++) {
 		is_pending = value & 1;
 		threshold = value & 2;
-		v.attention = false;
+		v.requests = 0;
 		v.irq_wanted = !(value & 3);
 		assert_true(move(8, value));
 		assert_int_equal(tpr, value);
 		assert_int_equal(hw->regs[VREG_TPR], value);
 		/* What TPR held back is looked at before the next entry. */
-		assert_true(v.attention);
+		assert_true(v.requests & REQUEST_LOOK);
 		assert_int_equal(v.irq_wanted, !!(value & 3));
 	}
 	for (unsigned bit = 4; bit < 64; bit++)

@@ -128,7 +128,7 @@ static void note_exit(void)
 
 	x->address_space = is_64bit ? hw->regs[VREG_CR3] : ADDRESS_SPACE_UNKNOWN;
 	x->insn_len = 0;
-	x->bytes_n = 0;
+	x->mem.bytes_n = 0;
 }
 
 /* How far an exit by opcode moves RIP, which then is where it was. */
@@ -430,17 +430,18 @@ static void bytes_of_the_hardware(void **state)
 	(void)state;
 	put(CODE, "\x48\x89\x03", 3);
 	note_exit();
-	v.hw.exit.bytes_n = 15;
-	memset(v.hw.exit.bytes, 0x90, 15);
-	memcpy(v.hw.exit.bytes, "\x89\x48\x10", 3);
+	v.hw.exit.kind = EXIT_MEM;
+	v.hw.exit.mem.bytes_n = 15;
+	memset(v.hw.exit.mem.bytes, 0x90, 15);
+	memcpy(v.hw.exit.mem.bytes, "\x89\x48\x10", 3);
 	in = fetch_insn(&v);
 	assert_non_null(in);
 	assert_int_equal(in->op, INSN_MOV);
 	assert_int_equal(in->op_size, 4);
 	assert_int_equal(v.hw.exit.insn_len, 3);
 	note_exit();
-	v.hw.exit.bytes_n = 1;
-	v.hw.exit.bytes[0] = 0x48;
+	v.hw.exit.mem.bytes_n = 1;
+	v.hw.exit.mem.bytes[0] = 0x48;
 	in = fetch_insn(&v);
 	assert_non_null(in);
 	assert_int_equal(in->op_size, 8);
@@ -448,7 +449,7 @@ static void bytes_of_the_hardware(void **state)
 	/* A fault while completing. */
 	*entry(PT, 5) &= ~PTE_P;
 	note_exit();
-	v.hw.exit.bytes_n = 1;
+	v.hw.exit.mem.bytes_n = 1;
 	assert_null(fetch_insn(&v));
 	assert_int_equal(faults, 1);
 	assert_int_equal(fault.address.raw, linear + 1);

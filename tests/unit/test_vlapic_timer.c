@@ -198,7 +198,7 @@ static void tsc_deadline(void **state)
 	uint64_t deadline;
 
 	(void)state;
-	vm.hw.tsc_offset = (uint64_t)-1000;
+	v->tsc_offset = (uint64_t)-1000;
 	timer_on(APIC_TIMER_DEADLINE);
 	put(APIC_INITIAL_COUNT, 1000); /* no effect in this mode */
 	assert_int_equal(fake_timers_armed(), 0);
@@ -244,13 +244,13 @@ static void deadline_follows_the_tsc(void **state)
 	(void)state;
 	timer_on(APIC_TIMER_DEADLINE);
 	msr_put(MSR_TSC_DEADLINE, vcpu_tsc(v) + 25000);
-	vm.hw.tsc_offset += 12500;
+	v->tsc_offset += 12500;
 	vlapic_tsc_changed(v);
 	fake_time_advance(4998);
 	assert_false(timer_came());
 	fake_time_advance(2);
 	assert_true(timer_came());
-	vm.hw.tsc_offset -= 100000;
+	v->tsc_offset -= 100000;
 	vlapic_tsc_changed(v); /* it has fired: nothing to follow */
 	fake_time_advance(1000000);
 	assert_false(timer_came());

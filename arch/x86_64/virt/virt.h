@@ -69,7 +69,8 @@ enum vreg {
 	VREG_TPR, /* CR8's view of it: 0-15; the hardware's copy, which a guest moves without an
 		     exit */
 	VREG_DEBUGCTL,
-	VREG_TSC_AUX,	/* what RDTSCP and RDPID give */
+	VREG_TSC_AUX,	 /* what RDTSCP and RDPID give */
+	VREG_TSC_OFFSET, /* what the guest's TSC is ahead of the host's */
 	VREG_APIC_PAGE, /* guest physical address where the hardware may serve the APIC's registers;
 			   ~0: nowhere */
 	VREGS
@@ -136,8 +137,10 @@ struct exit_pio {
 
 struct exit_mem {
 	gpa_t gpa;
-	uint32_t error; /* as #PF's: PF_W, PF_I; other bits mean nothing */
-	bool walk;	/* the access was by the guest's own page walk */
+	uint32_t error;	 /* as #PF's: PF_W, PF_I; other bits mean nothing */
+	bool walk;	 /* the access was by the guest's own page walk */
+	uint8_t bytes_n; /* how many bytes of the instruction the hardware gave */
+	uint8_t bytes[15];
 };
 
 enum cr_op { CR_WRITE, CR_READ, CR_CLTS, CR_LMSW };
@@ -182,10 +185,8 @@ struct vm_exit {
 	uint64_t address_space;
 	uint8_t kind;	  /* enum vm_exit_kind */
 	uint8_t insn_len; /* 0: the hardware does not tell */
-	uint8_t bytes_n;  /* how many instruction bytes the hardware gave */
 	/* 0, SHADOW_STI, SHADOW_MOV_SS: in which shadow the guest was, and is at the next entry */
 	uint8_t shadow;
-	uint8_t bytes[15];
 	struct vm_event
 		delivering; /* what was being delivered when the exit came: to be injected again */
 	union {
@@ -208,9 +209,6 @@ struct virt_vm {
 	uint8_t *msr_map;  /* the vendor's layout */
 	void *apic_access; /* the vendor's: the page that stands for the APICs' registers in nested
 			      tables */
-	uint64_t generation; /* of the nested tables and tsc_offset: a vCPU that has seen an older
-				one flushes */
-	uint64_t tsc_offset;
 };
 
 /* The neutral half of a vCPU. Registers are valid outside run(); RSP, RIP and RFLAGS too. */

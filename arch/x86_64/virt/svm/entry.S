@@ -9,14 +9,13 @@
 	.balign 64
 	.globl svm_enter
 	.type svm_enter, @function
-/* void svm_enter(uint64_t *gpr, uint64_t vmcb_pa, uint64_t host_vmcb_pa) */
+/*
+ * void svm_enter(uint64_t *gpr, uint64_t vmcb_pa, uint64_t host_vmcb_pa). Comes back with RBP and
+ * RSP kept, and nothing else: what the caller needs of the other registers, the compiler has saved
+ * once already.
+ */
 svm_enter:
 	pushq %rbp
-	pushq %rbx
-	pushq %r12
-	pushq %r13
-	pushq %r14
-	pushq %r15
 	pushq %rdx
 	pushq %rdi
 	movq %rsi, %rax
@@ -59,11 +58,6 @@ svm_enter:
 	vmload %rax
 	cli
 	stgi
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbx
 	popq %rbp
 	ret
 	.size svm_enter, . - svm_enter

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Into the guest and back, and the exit code translated into struct vm_exit. It decides nothing. */
 #include "arch/x86_64/cr.h"
-#include "arch/x86_64/ptab.h"
 #include "arch/x86_64/virt/svm/svm.h"
 #include "lib/log.h"
 
@@ -48,9 +47,9 @@ static void translate_npf(struct vm_exit *x, const struct vmcb_control *c)
 	x->mem.gpa = gpa(c->exit_info_2);
 	x->mem.error = (uint32_t)c->exit_info_1;
 	x->mem.walk = c->exit_info_1 & NPF_GUEST_TABLE;
-	x->bytes_n = c->bytes_n <= sizeof(x->bytes) ? c->bytes_n : 0;
-	if (x->bytes_n)
-		__builtin_memcpy(x->bytes, c->bytes, sizeof(x->bytes));
+	x->mem.bytes_n = c->bytes_n <= sizeof(x->mem.bytes) ? c->bytes_n : 0;
+	if (x->mem.bytes_n)
+		__builtin_memcpy(x->mem.bytes, c->bytes, sizeof(x->mem.bytes));
 }
 
 static void translate_cr(struct vm_exit *x, const struct vmcb_control *c)
@@ -177,7 +176,6 @@ static void translate(struct virt_vcpu *v, const struct vmcb *b)
 	const struct vmcb_control *c = &b->control;
 	struct vm_exit *x = &v->exit;
 
-	x->bytes_n = 0;
 	x->shadow = c->interrupt_shadow & INTERRUPT_SHADOW;
 	x->insn_len = svm_features.next_rip ? (uint8_t)(c->next_rip - b->save.rip) : 0;
 	x->delivering.type = EVENT_NONE;
@@ -204,6 +202,18 @@ static void translate(struct virt_vcpu *v, const struct vmcb *b)
 		keep_raw(x, c);
 }
 
+/* The guest's turn. What is needed of the other registers the compiler saves, once. */
+static always_inline void enter(struct virt_vcpu *v, const struct svm_vcpu *s)
+{
+	uint64_t *gpr = v->gpr, vmcb = s->vmcb_pa.raw, host = s->host_state.raw;
+
+	__asm__ volatile("call svm_enter"
+			 : "+D"(gpr), "+S"(vmcb), "+d"(host)
+			 :
+			 : "rax", "rbx", "rcx", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
+			   "r15", "cc", "memory");
+}
+
 void svm_run(struct virt_vcpu *v)
 {
 	struct svm_vcpu *s = svm_of(v);
@@ -214,15 +224,8 @@ void svm_run(struct virt_vcpu *v)
 	b->save.rip = v->rip;
 	b->save.rflags = v->rflags;
 	b->control.interrupt_shadow = v->exit.shadow;
-	if (unlikely(s->generation != v->vm->generation)) {
-		s->generation = v->vm->generation;
-		b->control.nested_cr3 = hpa_of(v->vm->nested->root).raw;
-		b->control.tlb_control =
-			svm_features.flush_by_asid ? TLB_FLUSH_ASID : TLB_FLUSH_ALL;
-		b->control.tsc_offset = v->vm->tsc_offset;
-		b->control.clean = 0;
-	}
-	svm_enter(v->gpr, s->vmcb_pa.raw, s->host_state.raw);
+	enter(v, s);
+	b = vmcb_of(v);
 	b->control.tlb_control = TLB_KEEP;
 	b->control.clean = CLEAN_ALL;
 	v->gpr[RAX] = b->save.rax;

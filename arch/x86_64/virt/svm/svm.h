@@ -17,7 +17,6 @@ extern struct svm_features svm_features;
 struct svm_vcpu {
 	struct vmcb *vmcb;
 	hpa_t vmcb_pa, host_state; /* host_state: of the CPU that has it loaded */
-	uint64_t generation;	   /* of the nested tables, as last flushed */
 	uint64_t asid_generation;
 	unsigned asid_cpu;
 	unsigned windows; /* enum virt_window */
@@ -39,8 +38,8 @@ static inline struct vmcb *vmcb_of(struct virt_vcpu *v)
 }
 
 /*
- * entry.S: the world switch. Guest registers but RAX, RSP, RIP and RFLAGS come from and go to
- * gpr[].
+ * entry.S: the world switch, called by run.c alone, since it keeps no register but RBP and RSP.
+ * Guest registers but RAX, RSP, RIP and RFLAGS come from and go to gpr[].
  */
 void svm_enter(uint64_t *gpr, uint64_t vmcb_pa, uint64_t host_vmcb_pa);
 

@@ -6,6 +6,7 @@
 #include "arch/x86_64/features.h"
 #include "arch/x86_64/msr.h"
 #include "arch/x86_64/pages.h"
+#include "arch/x86_64/ptab.h"
 #include "arch/x86_64/virt/svm/svm.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -67,6 +68,12 @@ enum {
 	LIMIT_RESET = 0xffff,
 };
 
+/* The next entry drops what the CPU has cached of this guest's translations. */
+static void flush(struct vmcb *b)
+{
+	b->control.tlb_control = svm_features.flush_by_asid ? TLB_FLUSH_ASID : TLB_FLUSH_ALL;
+}
+
 static void reset_segments(struct virt_vcpu *v)
 {
 	struct segment data = { .limit = LIMIT_RESET, .attr = ATTR_DATA_RESET };
@@ -96,7 +103,7 @@ void svm_vcpu_reset(struct virt_vcpu *v)
 	b->control.asid = asid;
 	b->control.iopm_base = hpa_of(v->vm->io_map).raw;
 	b->control.msrpm_base = hpa_of(v->vm->msr_map).raw;
-	b->control.tsc_offset = v->vm->tsc_offset;
+	b->control.nested_cr3 = hpa_of(v->vm->nested->root).raw;
 	b->control.v_intr = V_INTR_MASKING;
 	b->control.np_enable = NP_ENABLE;
 	b->save.efer = EFER_SVME;
@@ -110,9 +117,9 @@ void svm_vcpu_reset(struct virt_vcpu *v)
 	v->rflags = RFLAGS_FIXED;
 	v->exit.shadow = 0;
 	s->nmi_blocked = s->stepping = false;
-	s->generation = 0; /* stale: the next entry sets what comes from the VM */
 	s->windows = WINDOW_NONE;
 	memset(s->dr, 0, sizeof(s->dr));
+	flush(b);
 }
 
 static bool has_tsc_aux(void)
@@ -172,6 +179,7 @@ static uint64_t *slot(struct vmcb *b, enum vreg reg, uint32_t *clean)
 	case VREG_SFMASK: return &b->save.sfmask;
 	case VREG_KERNEL_GS_BASE: return &b->save.kernel_gs_base;
 	case VREG_DEBUGCTL: *clean = CLEAN_LBR; return &b->save.debugctl;
+	case VREG_TSC_OFFSET: *clean = CLEAN_INTERCEPTS; return &b->control.tsc_offset;
 	default: return NULL;
 	}
 }
@@ -231,8 +239,7 @@ void svm_set(struct virt_vcpu *v, enum vreg reg, uint64_t value)
 		update_lma(b);
 	/* A change of paging mode by us is not seen by the TLB. */
 	if (reg == VREG_CR0 || reg == VREG_CR3 || reg == VREG_CR4 || reg == VREG_EFER)
-		b->control.tlb_control =
-			svm_features.flush_by_asid ? TLB_FLUSH_ASID : TLB_FLUSH_ALL;
+		flush(b);
 }
 
 /* The VMCB packs the attributes: no gap between P and AVL. */

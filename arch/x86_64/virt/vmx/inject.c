@@ -65,8 +65,9 @@ void vmx_want_window(struct virt_vcpu *v, unsigned windows)
 			   (windows & WINDOW_NMI ? PROC_NMI_WINDOW : 0));
 	vmcs_write(VMCS_TPR_THRESHOLD, 0);
 	vmx_return(v);
+	x->todo &= ~TODO_TPR_THRESHOLD;
 	if (windows & WINDOW_TPR)
-		vmx_todo(x, 0);
+		x->todo |= TODO_TPR_THRESHOLD;
 }
 
 void vmx_delivering(struct vm_event *e, uint32_t info)

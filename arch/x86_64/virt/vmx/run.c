@@ -44,7 +44,7 @@ static void debug_note(struct virt_vcpu *v, uint64_t conditions)
 	vmx_set(v, VREG_DR6, dr6 | (conditions & (DR6_BREAKPOINTS | DR6_BD | DR6_BS)));
 	vmcs_write(VMCS_GUEST_DR7, vmcs_read(VMCS_GUEST_DR7) & ~DR7_GD);
 	/* A step over STI leaves its shadow, and no step pending any more. */
-	vmx_todo(vmx_vcpu(v), TODO_PENDING_DEBUG);
+	vmx_vcpu(v)->todo |= TODO_PENDING_DEBUG;
 }
 
 /* NMIs and machine checks are the host's own: its handlers run as if they had come outside. */
@@ -277,31 +277,25 @@ static void rflags_write(struct virt_vcpu *v, struct vmx_vcpu *x)
 {
 	v->rflags |= RFLAGS_FIXED;
 	if ((v->rflags ^ x->rflags) & RFLAGS_TF)
-		vmx_todo(x, TODO_PENDING_DEBUG);
+		x->todo |= TODO_PENDING_DEBUG;
 	vmcs_write(VMCS_GUEST_RFLAGS, v->rflags);
 }
 
 /* What is seldom to be done before an entry. */
 static __attribute__((noinline)) void entry_changes(struct virt_vcpu *v, struct vmx_vcpu *x)
 {
-	const struct virt_vm *vm = v->vm;
+	uint32_t todo = x->todo;
 
-	x->seen = vm->generation;
-	if (x->flushed != vm->generation) {
-		x->flushed = vm->generation;
+	x->todo = todo & TODO_TPR_THRESHOLD;
+	if (todo & TODO_FLUSH_NESTED)
 		vmcs_invept(INV_CONTEXT, &(struct inv_descriptor){ .context = x->eptp });
-	}
-	vmcs_write(VMCS_TSC_OFFSET, vm->tsc_offset);
-	if (x->todo & TODO_FLUSH_LINEAR)
+	if (todo & TODO_FLUSH_LINEAR)
 		vmcs_invvpid(INV_CONTEXT, &(struct inv_descriptor){ .context = x->vpid });
-	if (x->todo & TODO_PENDING_DEBUG)
+	if (todo & TODO_PENDING_DEBUG)
 		pending_debug_fix(v);
-	x->todo = 0;
-	if (x->windows & WINDOW_TPR) {
-		/* Any lowering exits. Above the TPR it would fail the entry: so it follows it. */
+	/* Any lowering exits. Above the TPR it would fail the entry: so it follows it. */
+	if (todo & TODO_TPR_THRESHOLD)
 		vmcs_write(VMCS_TPR_THRESHOLD, vmx_get(v, VREG_TPR));
-		x->seen = VMX_STALE;
-	}
 }
 
 /* The shadow ends with an instruction that Plinth has done for the guest. */
@@ -312,7 +306,7 @@ static void shadow_write(const struct virt_vcpu *v, struct vmx_vcpu *x)
 	state &= ~(BLOCKING_STI | BLOCKING_MOV_SS);
 	vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, state | v->exit.shadow);
 	if (v->exit.shadow)
-		vmx_todo(x, TODO_PENDING_DEBUG);
+		x->todo |= TODO_PENDING_DEBUG;
 }
 
 static always_inline void entry_prepare(struct virt_vcpu *v, struct vmx_vcpu *x)
@@ -324,7 +318,7 @@ static always_inline void entry_prepare(struct virt_vcpu *v, struct vmx_vcpu *x)
 		rflags_write(v, x);
 	if (unlikely(v->exit.shadow != x->shadow))
 		shadow_write(v, x);
-	if (unlikely(x->seen != v->vm->generation))
+	if (unlikely(x->todo))
 		entry_changes(v, x);
 }
 

@@ -98,7 +98,6 @@ static void controls_write(struct virt_vcpu *v)
 	vmcs_write(VMCS_LINK, NO_VMCS);
 	if (c->pin & PIN_PREEMPTION_TIMER)
 		vmcs_write(VMCS_PREEMPTION_TIMER, c->preemption_ticks);
-	vmx_todo(x, 0);
 }
 
 struct table_pointer {
@@ -199,8 +198,7 @@ void vmx_vcpu_load(struct virt_vcpu *v)
 	if (x->cpu != this_cpu()) {
 		host_write(v);
 		/* Translations of the last time on this CPU may be stale. */
-		vmx_todo(x, TODO_FLUSH_LINEAR);
-		x->flushed = VMX_STALE;
+		x->todo |= TODO_FLUSH_LINEAR | TODO_FLUSH_NESTED;
 		x->cpu = this_cpu();
 	}
 	vmcs_write(VMCS_HOST_CR3, read_cr3());
@@ -240,6 +238,7 @@ static const uint16_t vreg_fields[VREGS] = {
 	[VREG_SYSENTER_ESP] = VMCS_GUEST_SYSENTER_ESP,
 	[VREG_SYSENTER_EIP] = VMCS_GUEST_SYSENTER_EIP,
 	[VREG_DEBUGCTL] = VMCS_GUEST_DEBUGCTL,
+	[VREG_TSC_OFFSET] = VMCS_TSC_OFFSET,
 };
 
 /* Where it is an MSR that the CPU keeps: enum vmx_msr + 1. */
@@ -353,7 +352,7 @@ static void modes_write(struct virt_vcpu *v, uint64_t cr0, uint64_t cr4, uint64_
 	vmcs_write(VMCS_ENTRY_CONTROLS, c->entry | (lma ? ENTRYC_IA32E : 0));
 	if (!lma && (cr0 & CR0_PG) && (cr4 & CR4_PAE))
 		pdptes_load(v);
-	vmx_todo(vmx_vcpu(v), TODO_FLUSH_LINEAR);
+	vmx_vcpu(v)->todo |= TODO_FLUSH_LINEAR;
 }
 
 static void nmi_blocking_set(bool blocked)
@@ -386,7 +385,7 @@ static void apic_page_set(struct virt_vcpu *v, uint64_t at)
 	if (x->apic_page != VMX_NO_PAGE && ptab_unmap(vm->nested, x->apic_page, PAGE_SIZE))
 		return;
 	x->apic_page = VMX_NO_PAGE;
-	vm->generation++;
+	x->todo |= TODO_FLUSH_NESTED;
 	if (at != VMX_NO_PAGE &&
 	    (!ptab_map(vm->nested, at, page, PAGE_SIZE, PTAB_R | PTAB_W) ||
 	     (!ptab_lookup(vm->nested, at, &there, NULL, NULL) && there.raw == page.raw)))

@@ -37,22 +37,20 @@ enum { VMX_DRS = 4 };
 enum vmx_todo {
 	TODO_FLUSH_LINEAR = 1,	/* the guest's own translations */
 	TODO_PENDING_DEBUG = 2, /* RFLAGS.TF or the shadow changed: see run.c */
+	TODO_FLUSH_NESTED = 4,
+	TODO_TPR_THRESHOLD = 8, /* at each entry, while WINDOW_TPR is wanted */
 };
 
 #define VMX_NO_PAGE (~0ull)
-#define VMX_STALE   (~0ull) /* no virt_vm's generation */
 
 /* v->vendor */
 struct vmx_vcpu {
 	uint64_t rsp, rflags; /* what the VMCS holds */
-	uint64_t seen;	     /* virt_vm.generation at the last entry, or VMX_STALE: there is work */
-	uint64_t flushed;    /* the same, when INVEPT was done last */
-	uint64_t tsc_offset; /* what the VMCS holds */
-	uint32_t todo;	     /* mask of enum vmx_todo */
-	uint32_t windows;    /* mask of enum virt_window */
-	bool launched;	     /* VMRESUME, no longer VMLAUNCH */
-	bool loaded;	     /* its VMCS is this CPU's current one, its MSRs are in the CPU */
-	uint8_t shadow;	     /* that the VMCS holds */
+	uint32_t todo;	      /* mask of enum vmx_todo */
+	uint32_t windows;     /* mask of enum virt_window */
+	bool launched;	      /* VMRESUME, no longer VMLAUNCH */
+	bool loaded;	      /* its VMCS is this CPU's current one, its MSRs are in the CPU */
+	uint8_t shadow;	      /* that the VMCS holds */
 	uint16_t vpid;
 	uint64_t eptp;
 	uint64_t apic_page; /* guest physical, of the APIC's registers; VMX_NO_PAGE: not served */
@@ -64,12 +62,6 @@ struct vmx_vcpu {
 static inline struct vmx_vcpu *vmx_vcpu(const struct virt_vcpu *v)
 {
 	return v->vendor;
-}
-
-static inline void vmx_todo(struct vmx_vcpu *x, uint32_t bits)
-{
-	x->todo |= bits;
-	x->seen = VMX_STALE;
 }
 
 /* vmx.c */
