@@ -129,6 +129,7 @@ static void init_interrupts(void)
 	if (acpi_init(boot_info.rsdp, firmware_at))
 		log_warn("boot: without ACPI tables; the machine's interrupt wiring is assumed to "
 			 "be a plain PC's");
+	irq_init();
 	if (lapic_init(acpi_info.lapic, &vectors) || ioapic_init(&acpi_info.ioapic))
 		end_failed();
 }

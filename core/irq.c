@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of handlers, and the one way in from entry.S. */
 #include "core/irq.h"
+#include "arch/x86_64/cpu.h"
 #include "arch/x86_64/lapic.h"
 #include "arch/x86_64/trap.h"
 #include "lib/errno.h"
@@ -35,6 +36,23 @@ int irq_vector_alloc(const char *name, void (*handle)(void *arg), void *arg)
 		return (int)v;
 	}
 	return -ENOSPC;
+}
+
+/* The interrupt itself is all that is wanted. */
+static void kicked(void *arg)
+{
+	(void)arg;
+}
+
+void irq_kick(struct cpu *c)
+{
+	if (c != this_cpu())
+		lapic_ipi(c->apic_id, IRQ_VECTOR_WAKE);
+}
+
+void irq_init(void)
+{
+	irq_vector_set(IRQ_VECTOR_WAKE, "kick", kicked, NULL);
 }
 
 void irq_dispatch(unsigned vector)

@@ -21,4 +21,10 @@ must_check int irq_vector_alloc(const char *name, void (*handler)(void *arg), vo
 /* For the fixed vectors. */
 void irq_vector_set(unsigned vector, const char *name, void (*handler)(void *arg), void *arg);
 
+/* At boot: claims the vector of irq_kick(). */
+void irq_init(void);
+/* Makes another CPU come out of its guest or its HLT soon; nothing for the CPU that calls. */
+struct cpu;
+void irq_kick(struct cpu *c);
+
 #endif
