@@ -16,6 +16,7 @@
 #include "boot/guest.h"
 #include "boot/multiboot.h"
 #include "boot/options.h"
+#include "boot/smp.h"
 #include "core/irq.h"
 #include "core/log.h"
 #include "core/panic.h"
@@ -109,17 +110,6 @@ static void init_memory(void)
 	log_info("memory: %lu MiB of RAM, %lu MiB free", pmem_total() / MIB, pmem_free() / MIB);
 }
 
-static void init_stacks(struct cpu *c)
-{
-	for (unsigned i = IST_NONE + 1; i < ISTS; i++) {
-		void *top = stack_alloc();
-
-		if (!top)
-			panic("boot: no memory for CPU %u's exception stacks", c->id);
-		c->tss.ist[i - 1] = (uint64_t)top;
-	}
-}
-
 static void init_interrupts(void)
 {
 	static const struct lapic_vectors vectors = { .timer = IRQ_VECTOR_TIMER,
@@ -132,6 +122,7 @@ static void init_interrupts(void)
 	irq_init();
 	if (lapic_init(acpi_info.lapic, &vectors) || ioapic_init(&acpi_info.ioapic))
 		end_failed();
+	cpu0.apic_id = lapic_id();
 }
 
 static void init_time(void)
@@ -152,6 +143,7 @@ static void start(void *unused)
 	/* Refused only here, where a machine knows how to switch itself off. */
 	if (options_wrong || virt_init())
 		end_failed();
+	smp_start(&boot_info);
 	if (options.crash[0])
 		crash(options.crash);
 	end_machine(guest_run(&boot_info, &options));
@@ -192,7 +184,8 @@ _Noreturn void boot_main(uint32_t magic, uint32_t info)
 	cpu_harden();
 	fpu_init_cpu();
 	init_memory();
-	init_stacks(&cpu0);
+	if (smp_alloc_stacks(&cpu0))
+		panic("boot: no memory for the first CPU's exception stacks");
 	init_interrupts();
 	init_time();
 	sched_init(&cpu0);

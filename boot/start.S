@@ -139,6 +139,7 @@ boot_start64:
 	ud2
 
 	.balign 8
+	.globl boot_gdt, boot_pml4
 boot_gdt:				/* accessed bits are set already: the page may be read-only */
 	.quad 0
 	.quad 0x00af9b000000ffff

@@ -4,6 +4,7 @@
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/lapic.h"
 #include "arch/x86_64/trap.h"
+#include "core/space.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 
@@ -38,10 +39,11 @@ int irq_vector_alloc(const char *name, void (*handle)(void *arg), void *arg)
 	return -ENOSPC;
 }
 
-/* The interrupt itself is all that is wanted. */
+/* The interrupt itself is nearly all that is wanted. */
 static void kicked(void *arg)
 {
 	(void)arg;
+	space_sync();
 }
 
 void irq_kick(struct cpu *c)

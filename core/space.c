@@ -5,9 +5,11 @@
  */
 #include "core/space.h"
 #include "arch/x86_64/asm.h"
+#include "arch/x86_64/cpu.h"
 #include "arch/x86_64/layout.h"
 #include "arch/x86_64/mmio.h"
 #include "arch/x86_64/ptab.h"
+#include "core/irq.h"
 #include "core/pmem.h"
 #include "core/ramlist.h"
 #include "lib/errno.h"
@@ -19,9 +21,12 @@ static struct {
 	struct lock lock;
 	struct ptab tables;
 	uint64_t mmio_used;
-	uint8_t stack_taken[STACK_SLOTS / 8];
-	bool window_taken[WINDOWS];
+	/* How often something was unmapped (atomic); each place: taken, or free since then. */
+	uint64_t unmapped;
+	uint64_t stacks[STACK_SLOTS], windows[WINDOWS];
 } space;
+
+#define TAKEN UINT64_MAX
 
 extern const char text_start[], text_end[], rodata_end[], image_end[];
 extern const char image_load[];
@@ -127,19 +132,64 @@ void *mmio_map(hpa_t addr, uint64_t size)
 	return (void *)(at + (addr.raw - begin));
 }
 
+void space_sync(void)
+{
+	struct cpu *c = this_cpu();
+	uint64_t now = __atomic_load_n(&space.unmapped, __ATOMIC_ACQUIRE);
+
+	if (c->space_seen == now)
+		return;
+	space_load();
+	/* Release: whoever sees it may map anew what this CPU can no longer have cached. */
+	__atomic_store_n(&c->space_seen, now, __ATOMIC_RELEASE);
+}
+
+/* Of what was unmapped, how much no CPU can have cached any more. */
+static uint64_t seen_by_all(void)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (unsigned i = 0; i < cpu_count; i++)
+		least = MIN(least, __atomic_load_n(&cpus[i]->space_seen, __ATOMIC_ACQUIRE));
+	return least;
+}
+
+/* Caller holds the lock. */
+static int take_place(uint64_t *places, unsigned n)
+{
+	uint64_t seen = seen_by_all();
+
+	for (unsigned i = 0; i < n; i++) {
+		if (places[i] > seen)
+			continue;
+		places[i] = TAKEN;
+		return (int)i;
+	}
+	return -ENOSPC;
+}
+
+/* Caller holds the lock, and has unmapped what was there. */
+static void leave_place(uint64_t *place)
+{
+	*place = __atomic_add_fetch(&space.unmapped, 1, __ATOMIC_RELEASE);
+}
+
+/* Nobody is waited for: who waits with interrupts off may be waited for himself. */
+static void tell_all(void)
+{
+	space_sync();
+	for (unsigned i = 0; i < cpu_count; i++)
+		irq_kick(cpus[i]);
+}
+
 uint8_t *space_window_alloc(uint64_t size)
 {
-	uint8_t *found = NULL;
+	int slot;
 
 	lock_take(&space.lock);
-	for (unsigned i = 0; i < WINDOWS && !found && size <= WINDOW_SIZE; i++) {
-		if (space.window_taken[i])
-			continue;
-		space.window_taken[i] = true;
-		found = (uint8_t *)(WINDOW_BASE + i * WINDOW_SIZE);
-	}
+	slot = size <= WINDOW_SIZE ? take_place(space.windows, WINDOWS) : -ENOSPC;
 	lock_drop(&space.lock);
-	return found;
+	return slot < 0 ? NULL : (uint8_t *)(WINDOW_BASE + (unsigned)slot * WINDOW_SIZE);
 }
 
 int space_window_map(uint8_t *at, hpa_t pa, uint64_t size)
@@ -157,22 +207,9 @@ void space_window_free(uint8_t *base, uint64_t size)
 	lock_take(&space.lock);
 	if (ptab_unmap(&space.tables, (uint64_t)base, size))
 		panic("space: no memory to unmap a guest's window");
-	space.window_taken[((uint64_t)base - WINDOW_BASE) / WINDOW_SIZE] = false;
+	leave_place(&space.windows[((uint64_t)base - WINDOW_BASE) / WINDOW_SIZE]);
 	lock_drop(&space.lock);
-	space_load();
-}
-
-static int slot_take(void)
-{
-	for (unsigned i = 0; i < STACK_SLOTS; i++) {
-		uint8_t bit = (uint8_t)(1 << i % 8);
-
-		if (space.stack_taken[i / 8] & bit)
-			continue;
-		space.stack_taken[i / 8] |= bit;
-		return (int)i;
-	}
-	return -ENOSPC;
+	tell_all();
 }
 
 /* A slot's upper part is the stack, its lower part the guard. */
@@ -190,7 +227,7 @@ void *stack_alloc(void)
 	if (!pages)
 		return NULL;
 	lock_take(&space.lock);
-	slot = slot_take();
+	slot = take_place(space.stacks, STACK_SLOTS);
 	if (slot >= 0)
 		err = ptab_map(&space.tables, slot_stack((unsigned)slot), hpa_of(pages), STACK_SIZE,
 			       PTAB_R | PTAB_W);
@@ -212,11 +249,10 @@ void stack_free(void *top)
 	if (ptab_lookup(&space.tables, base, &pages, NULL, NULL) ||
 	    ptab_unmap(&space.tables, base, STACK_SIZE))
 		panic("space: %p is no stack", top);
-	for (uint64_t at = base; at < (uint64_t)top; at += PAGE_SIZE)
-		invlpg((void *)at);
-	space.stack_taken[slot / 8] &= (uint8_t) ~(1 << slot % 8);
+	leave_place(&space.stacks[slot]);
 	lock_drop(&space.lock);
 	page_free(hpa_ptr(pages), 2, MEM_THREAD);
+	tell_all();
 }
 
 bool stack_is_guard(uint64_t addr)

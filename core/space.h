@@ -14,6 +14,12 @@ void space_load(void);
 bool space_is_mapped(hpa_t addr, uint64_t n);
 
 /*
+ * Mappings that have gone are forgotten by each CPU in its own time: after a kick, or whenever it
+ * calls this. What they had covered is not given out again before all CPUs have done so.
+ */
+void space_sync(void);
+
+/*
  * Address space for a guest's RAM, 1 GiB-aligned so that large pages fit: reserved, then filled
  * block by block. alloc: NULL when there is none; map: 0, -ENOMEM.
  */

@@ -48,6 +48,7 @@ class Machine:
     guest_ports: bool = False  # the guest gets QEMU's exit port and debug console
     image: str = PLINTH
     cpu_model: str = ""
+    madt: str = ""  # an ACPI table in place of the firmware's APIC one (with boot="iso")
     firmware: str = ""  # another one than the emulator's own, such as OVMF
     realtime: bool = False  # a person types: Bochs' clock is not to run ahead
     extra: list = dataclasses.field(default_factory=list)  # more of the emulator's arguments
@@ -95,6 +96,8 @@ def file_kind(path):
 def grub_entry(machine, names):
     lines = []
     if not machine.direct:
+        if machine.madt:
+            lines.append("acpi --exclude=APIC /boot/madt.aml")
         lines.append("multiboot2 /boot/plinth.elf" + quote_words(machine.plinth_words()))
         lines += ["module2 " + name + quote_words(words)
                   for name, (_, words) in zip(names, machine.modules)]
@@ -125,6 +128,8 @@ def write_iso(machine, path, everywhere=False):
             link_or_copy(module, folder + names[-1])
         if not machine.direct:
             link_or_copy(machine.image, os.path.join(boot, "plinth.elf"))
+        if machine.madt:
+            link_or_copy(machine.madt, os.path.join(boot, "madt.aml"))
         with open(os.path.join(TOP, "boot", "grub.cfg"), encoding="utf-8") as f:
             config = f.read()
         config = config.replace("@TIMEOUT@", "0")
@@ -134,7 +139,7 @@ def write_iso(machine, path, everywhere=False):
         command = ["grub-mkrescue", "-o", path]
         if not everywhere:
             command += ["-d", "/usr/lib/grub/i386-pc", "--fonts=", "--locales=", "--themes=",
-                        "--install-modules=normal multiboot multiboot2 linux serial"]
+                        "--install-modules=normal multiboot multiboot2 linux serial acpi"]
         command.append(folder)
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, check=False)

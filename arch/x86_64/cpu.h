@@ -49,7 +49,8 @@ struct cpu {
 	uint64_t timer_programmed;
 	struct list ready; /* threads */
 	uint64_t nmis,
-		nmis_told; /* that nobody asked for: counted by the handler, told when idle */
+		nmis_told;   /* that nobody asked for: counted by the handler, told when idle */
+	uint64_t space_seen; /* atomic; core/space.c: what was unmapped until then is forgotten */
 	struct virt_vcpu *loaded; /* whose registers this CPU holds */
 	uint64_t gdt[GDT_ENTRIES];
 	struct tss tss;
