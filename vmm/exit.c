@@ -137,7 +137,9 @@ static void exit_unknown(struct vcpu *v)
 		 (unsigned long)raw[3], (unsigned long)v->hw.rip);
 }
 
-static void (*const handlers[EXIT_KINDS])(struct vcpu *v) = {
+static void exit_delivering(struct vcpu *v);
+
+static void (*const handlers[EXIT_DELIVERING + EXIT_KINDS])(struct vcpu *v) = {
 	[EXIT_HOST_IRQ] = exit_host_irq,
 	[EXIT_PIO] = exit_pio,
 	[EXIT_MEM] = exit_mem,
@@ -164,14 +166,40 @@ static void (*const handlers[EXIT_KINDS])(struct vcpu *v) = {
 	[EXIT_INIT] = exit_init,
 	[EXIT_FAIL] = exit_fail,
 	[EXIT_UNKNOWN] = exit_unknown,
+	[EXIT_DELIVERING... EXIT_DELIVERING + EXIT_KINDS - 1] = exit_delivering,
 };
+
+/*
+ * An exit in the middle of an event's delivery: it has not happened, and goes again. (A task switch
+ * by a task gate delivers it itself.)
+ */
+static void exit_delivering(struct vcpu *v)
+{
+	struct vm_exit *x = &v->hw.exit;
+
+	x->kind &= EXIT_DELIVERING - 1;
+	v->counts[x->kind]++;
+	if (x->kind != EXIT_TASK_SWITCH)
+		vcpu_redeliver(v, &x->delivering);
+	handlers[x->kind](v);
+	x->delivering.type = EVENT_NONE;
+}
+
+/* Five instructions an exit, which a crash is worth: what led there is seldom in the registers. */
+static always_inline void note(struct vcpu *v)
+{
+	struct dump_exits *last = &v->last;
+	uint8_t at = last->next++;
+
+	last->rip[at] = v->hw.rip;
+	last->kind[at] = v->hw.exit.kind;
+}
 
 void exit_handle(struct vcpu *v)
 {
-	const struct vm_exit *x = &v->hw.exit;
+	unsigned kind = v->hw.exit.kind;
 
-	v->counts[x->kind]++;
-	if (unlikely(x->delivering.type != EVENT_NONE) && x->kind != EXIT_TASK_SWITCH)
-		vcpu_redeliver(v, &x->delivering);
-	handlers[x->kind](v);
+	v->counts[kind]++;
+	note(v);
+	handlers[kind](v);
 }

@@ -7,6 +7,7 @@
 #include "arch/x86_64/fpu.h"
 #include "arch/x86_64/virt/virt.h"
 #include "vmm/dev/vlapic.h"
+#include "vmm/dump.h"
 #include "vmm/fetch.h"
 #include "vmm/gwalk.h"
 #include "vmm/msr.h"
@@ -39,7 +40,9 @@ struct vcpu {
 	struct bus_access access; /* (v) the one that this exit makes */
 	struct vm_event
 		pending; /* an exception or re-injection to be delivered at the next entry */
-	uint64_t counts[EXIT_KINDS];
+	/* By kind; those with EXIT_DELIVERING are counted once more as what they are. */
+	uint64_t counts[EXIT_DELIVERING + EXIT_KINDS];
+	struct dump_exits last; /* (v) */
 	struct vmsr msr;
 	struct fpu fpu;
 	struct fetch fetch;

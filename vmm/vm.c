@@ -174,6 +174,14 @@ void vm_request_end(struct vm *vm, enum vm_end how, const char *reason)
 	vcpu_request(vm->vcpus[0], reset ? REQUEST_RESET : REQUEST_STOP);
 }
 
+/* Of the vCPU whose thread has crashed it; only the first crash counts. */
+static void dump_own(const struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->vcpu_count; i++)
+		if (vm->end == VM_RUNNING && vm->vcpus[i]->thread == thread_self())
+			dump_vcpu(vm->vcpus[i]);
+}
+
 void vm_crash(struct vm *vm, const char *fmt, ...)
 {
 	char text[sizeof(vm->end_reason)];
@@ -183,6 +191,7 @@ void vm_crash(struct vm *vm, const char *fmt, ...)
 	fmt_vprint(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	log_error("vm: %s is stopped: %s", vm->config.name, text);
+	dump_own(vm);
 	lock_take(&vm->lock);
 	vm_request_end(vm, VM_CRASHED, text);
 	lock_drop(&vm->lock);

@@ -104,7 +104,6 @@ static void run(struct virt_vcpu *v)
 	f->runs++;
 	v->exit.insn_len = 0;
 	v->exit.shadow = 0;
-	v->exit.delivering.type = EVENT_NONE;
 	v->exit.address_space = ADDRESS_SPACE_UNKNOWN;
 	f->script(v, f->arg);
 	f->event.type = EVENT_NONE;

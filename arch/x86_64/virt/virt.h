@@ -126,8 +126,12 @@ enum vm_exit_kind {
 	EXIT_INIT,
 	EXIT_FAIL, /* the entry failed; the backend has logged why */
 	EXIT_UNKNOWN,
-	EXIT_KINDS
+	EXIT_KINDS,
+	/* Added to a kind: an event was being delivered when the exit came (vm_exit.delivering). */
+	EXIT_DELIVERING = 32
 };
+
+_Static_assert(EXIT_KINDS <= (int)EXIT_DELIVERING, "a kind and the flag are told apart");
 
 struct exit_pio {
 	uint16_t port;
@@ -183,12 +187,11 @@ struct vm_exit {
 	 * CR3, when the guest is in 64-bit mode and its instruction is likely to be fetched by us.
 	 */
 	uint64_t address_space;
-	uint8_t kind;	  /* enum vm_exit_kind */
+	uint8_t kind;	  /* enum vm_exit_kind, maybe with EXIT_DELIVERING */
 	uint8_t insn_len; /* 0: the hardware does not tell */
 	/* 0, SHADOW_STI, SHADOW_MOV_SS: in which shadow the guest was, and is at the next entry */
 	uint8_t shadow;
-	struct vm_event
-		delivering; /* what was being delivered when the exit came: to be injected again */
+	struct vm_event delivering; /* with EXIT_DELIVERING: to be injected again */
 	union {
 		struct exit_pio pio;
 		struct exit_mem mem;

@@ -161,6 +161,7 @@ static void keep_delivering(struct vm_exit *x, uint64_t info)
 		.has_error = info & EVENT_ERROR,
 		.error = (uint32_t)(info >> 32),
 	};
+	x->kind |= EXIT_DELIVERING;
 }
 
 /* For fetch.c: without a next RIP nearly every exit needs its instruction. */
@@ -171,16 +172,13 @@ static always_inline void note_address_space(struct vm_exit *x, const struct vmc
 	x->address_space = is_64bit ? s->cr3 : ADDRESS_SPACE_UNKNOWN;
 }
 
-static void translate(struct virt_vcpu *v, const struct vmcb *b)
+static always_inline void translate(struct virt_vcpu *v, const struct vmcb *b)
 {
 	const struct vmcb_control *c = &b->control;
 	struct vm_exit *x = &v->exit;
 
 	x->shadow = c->interrupt_shadow & INTERRUPT_SHADOW;
 	x->insn_len = svm_features.next_rip ? (uint8_t)(c->next_rip - b->save.rip) : 0;
-	x->delivering.type = EVENT_NONE;
-	if (unlikely(c->exit_int_info & EVENT_VALID))
-		keep_delivering(x, c->exit_int_info);
 	if (c->exit_code == VMEXIT_IOIO) {
 		translate_pio(x, c->exit_info_1, c->exit_info_2, b->save.rip);
 		return;
@@ -214,6 +212,14 @@ static always_inline void enter(struct virt_vcpu *v, const struct svm_vcpu *s)
 			   "r15", "cc", "memory");
 }
 
+/* The same, when an event was being delivered: out of line, since it is rare. */
+static __attribute__((noinline)) void translate_delivering(struct virt_vcpu *v,
+							   const struct vmcb *b)
+{
+	translate(v, b);
+	keep_delivering(&v->exit, b->control.exit_int_info);
+}
+
 void svm_run(struct virt_vcpu *v)
 {
 	struct svm_vcpu *s = svm_of(v);
@@ -232,5 +238,8 @@ void svm_run(struct virt_vcpu *v)
 	v->gpr[RSP] = b->save.rsp;
 	v->rip = b->save.rip;
 	v->rflags = b->save.rflags;
-	translate(v, b);
+	if (unlikely(b->control.exit_int_info & EVENT_VALID))
+		translate_delivering(v, b);
+	else
+		translate(v, b);
 }

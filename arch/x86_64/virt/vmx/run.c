@@ -18,8 +18,10 @@ static void delivering_take(struct virt_vcpu *v)
 {
 	uint32_t info = vmcs_read(VMCS_IDT_VECTORING_INFO);
 
-	if (info & INTR_VALID)
-		vmx_delivering(&v->exit.delivering, info);
+	if (!(info & INTR_VALID))
+		return;
+	vmx_delivering(&v->exit.delivering, info);
+	v->exit.kind |= EXIT_DELIVERING;
 }
 
 /*
@@ -28,7 +30,7 @@ static void delivering_take(struct virt_vcpu *v)
  */
 static void nmi_block_again(const struct virt_vcpu *v)
 {
-	if (v->exit.delivering.type == EVENT_NONE)
+	if (!(v->exit.kind & EXIT_DELIVERING))
 		vmcs_write(VMCS_GUEST_INTERRUPTIBILITY,
 			   vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKING_NMI);
 }
@@ -53,9 +55,9 @@ static void exit_exception(struct virt_vcpu *v)
 	struct exit_exception *e = &v->exit.exception;
 	uint32_t info = vmcs_read(VMCS_EXIT_INTR_INFO);
 
-	delivering_take(v);
 	v->exit.kind = EXIT_HOST_IRQ;
 	v->exit.insn_len = 0;
+	delivering_take(v);
 	if ((info & INTR_TYPE_MASK) >> INTR_TYPE_SHIFT == INTR_NMI) {
 		__asm__ volatile("int %0" : : "i"(VEC_NMI) : "memory");
 		return;
@@ -64,7 +66,7 @@ static void exit_exception(struct virt_vcpu *v)
 		__asm__ volatile("int %0" : : "i"(VEC_MC) : "memory");
 		return;
 	}
-	v->exit.kind = EXIT_EXCEPTION;
+	v->exit.kind = (v->exit.kind & EXIT_DELIVERING) | EXIT_EXCEPTION;
 	if (info & INTR_NMI_UNBLOCKED)
 		nmi_block_again(v);
 	*e = (struct exit_exception){ .vector = info & INTR_VECTOR,
@@ -370,7 +372,6 @@ void vmx_run(struct virt_vcpu *v)
 		failed = enter(&v, vmx_resume);
 	x = vmx_vcpu(v);
 	v->exits++;
-	v->exit.delivering.type = EVENT_NONE;
 	v->exit.address_space = ADDRESS_SPACE_UNKNOWN;
 	vmcs_read_to(VMCS_GUEST_RIP, &v->rip);
 	v->gpr[RSP] = x->rsp = vmcs_read(VMCS_GUEST_RSP);
