@@ -7,10 +7,13 @@
 #include "arch/x86_64/layout.h"
 #include "core/buddy.h"
 #include "core/ramlist.h"
+#include "core/thread.h"
 #include "lib/lock.h"
 #include "lib/log.h"
 #include "lib/panic.h"
 #include "lib/string.h"
+
+#define ZEROED_AT_ONCE (2 * MIB)
 
 static struct {
 	struct lock lock;
@@ -136,20 +139,36 @@ void pmem_init_high(const struct boot_info *info)
 	add_ram(info, 4 * GIB, DIRECT_SIZE);
 }
 
-void *page_alloc(unsigned order, enum mem_owner owner)
+static void *take(unsigned order, enum mem_owner owner)
 {
 	uint64_t page;
-	void *p;
 
 	lock_take(&pmem.lock);
 	page = buddy_take(&pmem.buddy, order);
 	if (page != UINT64_MAX)
 		pmem.used[owner] += PAGE_SIZE << order;
 	lock_drop(&pmem.lock);
-	if (page == UINT64_MAX)
-		return NULL;
-	p = page_memory(page);
-	memset(p, 0, PAGE_SIZE << order);
+	return page == UINT64_MAX ? NULL : page_memory(page);
+}
+
+void *page_alloc(unsigned order, enum mem_owner owner)
+{
+	void *p = take(order, owner);
+
+	if (p)
+		memset(p, 0, PAGE_SIZE << order);
+	return p;
+}
+
+void *page_alloc_yielding(unsigned order, enum mem_owner owner)
+{
+	uint64_t size = PAGE_SIZE << order;
+	char *p = take(order, owner);
+
+	for (uint64_t at = 0; p && at < size; at += ZEROED_AT_ONCE) {
+		memset(p + at, 0, MIN(size - at, ZEROED_AT_ONCE));
+		sched_yield();
+	}
 	return p;
 }
 

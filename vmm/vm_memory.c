@@ -4,6 +4,7 @@
  * address that it backs, so that the nested tables can use pages as large; and side by side in the
  * host's own address space, so that a slot is one run of bytes for gmem.c.
  */
+#include "arch/x86_64/layout.h"
 #include "arch/x86_64/ptab.h"
 #include "core/pmem.h"
 #include "core/space.h"
@@ -26,11 +27,11 @@ static unsigned order_for(uint64_t at, uint64_t left)
 /* A block of this order, or of the next smaller one that there is. */
 static void *block_take(unsigned *order)
 {
-	void *p = page_alloc(*order, MEM_GUEST);
+	void *p = page_alloc_yielding(*order, MEM_GUEST);
 
 	while (!p && *order > ORDER_2M) {
 		(*order)--;
-		p = page_alloc(*order, MEM_GUEST);
+		p = page_alloc_yielding(*order, MEM_GUEST);
 	}
 	return p;
 }
@@ -161,6 +162,11 @@ int vm_memory_init(struct vm *vm)
 			  "give it less (mem=…)",
 			  vm->config.name, m->size / MIB, pmem_free() / MIB);
 		return -ENOMEM;
+	}
+	if (m->size > WINDOW_SIZE) {
+		log_error("vm: %s asks for %lu GiB of memory: Plinth gives a guest %lu GiB at most",
+			  vm->config.name, m->size / GIB, WINDOW_SIZE / GIB);
+		return -EINVAL;
 	}
 	err = take_blocks(vm);
 	if (!err)

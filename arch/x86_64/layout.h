@@ -18,9 +18,9 @@
 #define STACK_SLOT  0x8000
 #define STACK_SLOTS 4096
 
-/* Guests' RAM once more, a window a guest, a terabyte each at most. */
+/* Guests' RAM once more, a window a guest, 256 GiB each at most. */
 #define WINDOW_BASE 0xffffe00000000000
-#define WINDOW_SIZE 0x0000010000000000
-#define WINDOWS	    16
+#define WINDOW_SIZE 0x0000004000000000
+#define WINDOWS	    64
 
 #endif

@@ -24,6 +24,8 @@ enum page_order { ORDER_4K = 0, ORDER_2M = 9, ORDER_1G = 18 };
 
 /* 4 KiB << order bytes, naturally aligned, zeroed (guest memory too), or NULL. */
 void *page_alloc(unsigned order, enum mem_owner owner) must_check;
+/* The same for large blocks, by a thread: others run while it is being zeroed. */
+void *page_alloc_yielding(unsigned order, enum mem_owner owner) must_check;
 void page_free(void *page, unsigned order, enum mem_owner owner);
 
 /* The direct map: every page of RAM has a host virtual address. */

@@ -63,12 +63,16 @@ static void *guest_alloc(unsigned order)
 	return (void *)at;
 }
 
+void *page_alloc_yielding(unsigned order, enum mem_owner owner)
+{
+	assert_int_equal(owner, MEM_GUEST);
+	return guest_alloc(order);
+}
+
 void *page_alloc(unsigned order, enum mem_owner owner)
 {
 	void *p;
 
-	if (owner == MEM_GUEST)
-		return guest_alloc(order);
 	assert_int_equal(owner, MEM_PTAB);
 	if (!host.tables_left)
 		return NULL;
@@ -338,6 +342,12 @@ static void wrong_sizes(void **state)
 	assert_int_equal(init(100 * MIB), 0);
 	fini();
 	assert_int_equal(init(UINT64_MAX - 2 * MIB + 1), -ENOMEM);
+	/* A window's worth and no more, whatever the machine has. */
+	host.free = UINT64_MAX;
+	fake_log_clear();
+	assert_int_equal(init(256 * GIB + 2 * MIB), -EINVAL);
+	assert_true(fake_log_has(LOG_ERROR, "256 GiB at most"));
+	assert_nothing_left();
 }
 
 /* Each resource runs out at each step. */
