@@ -95,17 +95,19 @@ static void print_cost(const struct vm_config *c)
 		 time_tsc() - time_ns_to_tsc(0));
 }
 
-static void print_exits(const struct vcpu *v)
+static void print_exits(const struct vm *vm)
 {
-	uint64_t total = 0;
+	uint64_t counts[EXIT_KINDS] = { 0 }, total = 0;
 
+	for (unsigned i = 0; i < vm->vcpu_count; i++)
+		for (unsigned k = 0; k < EXIT_KINDS; k++)
+			counts[k] += vm->vcpus[i]->counts[k];
 	for (unsigned k = 0; k < EXIT_KINDS; k++)
-		total += v->counts[k];
+		total += counts[k];
 	log_result("exits: %lu", (unsigned long)total);
 	for (unsigned k = 0; k < EXIT_KINDS; k++)
-		if (v->counts[k])
-			log_result("exits: %10lu %s", (unsigned long)v->counts[k],
-				   vm_exit_names[k]);
+		if (counts[k])
+			log_result("exits: %10lu %s", (unsigned long)counts[k], vm_exit_names[k]);
 }
 
 static uint8_t print_end(enum vm_end end, uint8_t exit_status)
@@ -146,6 +148,7 @@ uint8_t guest_run(const struct boot_info *info, const struct options *o)
 {
 	struct vm_config config = { .name = "guest",
 				    .memory = o->memory ? o->memory : default_memory(),
+				    .cpus = o->cpus,
 				    .debug_ports = o->debug_ports,
 				    .end_on_reset = o->end_on_reset };
 	uint64_t before[MEM_OWNERS];
@@ -169,7 +172,7 @@ uint8_t guest_run(const struct boot_info *info, const struct options *o)
 	}
 	print_cost(&config);
 	vm_wait(vm);
-	print_exits(vm->vcpus[0]);
+	print_exits(vm);
 	vm_end = vm->end;
 	exit_status = (uint8_t)vm->exit_status;
 	vm_destroy(vm);

@@ -4,12 +4,23 @@
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/string.h"
+#include "vmm/vm.h"
 
 enum { WORD_MAX = 64 };
 
 static int set_memory(struct options *o, const char *value)
 {
 	return str_to_u64(value, &o->memory);
+}
+
+static int set_cpus(struct options *o, const char *value)
+{
+	uint64_t n;
+
+	if (str_to_u64(value, &n) || n < 1 || n > VM_VCPUS)
+		return -EINVAL;
+	o->cpus = (unsigned)n;
+	return 0;
 }
 
 static int set_debug_ports(struct options *o, const char *value)
@@ -57,6 +68,7 @@ static const struct option {
 	int (*set)(struct options *o, const char *value);
 } table[] = {
 	{ "mem", "mem=SIZE, as in mem=256M", set_memory },
+	{ "cpus", "cpus=1 to cpus=64", set_cpus },
 	{ "debug-ports", "debug-ports, without a value", set_debug_ports },
 	{ "reset", "reset=restart or reset=end", set_reset },
 	{ "console", "console=com1 to com4 or a port, as in console=com1,115200", set_console },
@@ -80,7 +92,8 @@ static int set(struct options *o, char *word)
 			  word, value ? value : "", table[i].form);
 		return -EINVAL;
 	}
-	log_error("options: Plinth knows no option \"%s\": mem, debug-ports, reset, console, exit, "
+	log_error("options: Plinth knows no option \"%s\": mem, cpus, debug-ports, reset, console, "
+		  "exit, "
 		  "crash and log are what it knows",
 		  word);
 	return -EINVAL;
@@ -91,7 +104,9 @@ int options_parse(const char *line, struct options *o)
 	char word[WORD_MAX];
 	int err = 0;
 
-	*o = (struct options){ .console = "com1", .exit = "acpi", .log_level = LOG_INFO };
+	*o = (struct options){
+		.console = "com1", .cpus = 1, .exit = "acpi", .log_level = LOG_INFO
+	};
 	while (*line) {
 		size_t n = 0;
 

@@ -7,6 +7,7 @@
 
 struct options {
 	uint64_t memory;    /* mem=256M: the guest's; 0: most of what there is */
+	unsigned cpus;	    /* cpus=2: the guest's vCPUs, 1 to VM_VCPUS */
 	bool debug_ports;   /* debug-ports: the guest gets 0xE9 and 0xF4 */
 	bool end_on_reset;  /* reset=end: a guest's reset ends it */
 	char console[32];   /* console=com1,115200 */

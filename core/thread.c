@@ -215,9 +215,20 @@ void wait_until(struct wait_queue *q, bool (*condition)(void *arg), void *arg)
 	lock_drop(&q->lock);
 }
 
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
 void wait_wake_all(struct wait_queue *q)
 {
+	wait_post(q, nothing, NULL);
+}
+
+void wait_post(struct wait_queue *q, void (*change)(void *arg), void *arg)
+{
 	lock_take(&q->lock);
+	change(arg);
 	list_for_each (at, &q->waiters)
 		thread_wake(container_of(at, struct waiter, link)->thread);
 	lock_drop(&q->lock);

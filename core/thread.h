@@ -35,8 +35,21 @@ static inline struct thread *thread_self(void)
 void thread_block(void);
 /* From any context, interrupts too. */
 void thread_wake(struct thread *t);
+/*
+ * Whether t was running on its CPU when the caller last took the lock under which threads are
+ * switched, as thread_wake() does; since then it may have stopped, or begun, to run.
+ */
+static inline bool thread_is_running(const struct thread *t)
+{
+	return __atomic_load_n(&t->cpu->thread, __ATOMIC_RELAXED) == t;
+}
 /* Lets other ready threads run. */
 void sched_yield(void);
+/* Whether another thread is ready on this CPU. */
+static inline bool sched_is_wanted(void)
+{
+	return !list_empty(&this_cpu()->ready);
+}
 /* Turns the caller into c's idle thread and first runner. */
 void sched_init(struct cpu *c);
 _Noreturn void sched_idle(void);
@@ -53,5 +66,10 @@ void wait_init(struct wait_queue *q);
  */
 void wait_until(struct wait_queue *q, bool (*condition)(void *arg), void *arg);
 void wait_wake_all(struct wait_queue *q);
+/*
+ * The same after change(arg), which makes conditions hold, all under the queue's lock: the last
+ * that the caller does with q, which a waiter may free at once.
+ */
+void wait_post(struct wait_queue *q, void (*change)(void *arg), void *arg);
 
 #endif

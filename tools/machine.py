@@ -36,6 +36,7 @@ class Machine:
     emulator: str = "qemu"
     accel: str = "tcg"
     cpus: int = 1
+    vcpus: int = 1  # the guest's
     memory: int = 256  # the guest's, in MiB; 0: what the machine has
     machine_memory: int = 0  # the machine's; 0: what is enough
     modules: list = dataclasses.field(default_factory=list)
@@ -57,6 +58,8 @@ class Machine:
         words = []
         if self.memory:
             words.append("mem=%dM" % self.memory)
+        if self.vcpus != 1:
+            words.append("cpus=%d" % self.vcpus)
         if self.emulator == "bochs":
             words.append("exit=bochs")  # it has no power button that tells a status
         if self.guest_ports:

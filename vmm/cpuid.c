@@ -43,7 +43,7 @@
 #define PASS_80000001_ECX                                                              \
 	(CPUID_80000001_ECX_LAHF | CPUID_80000001_ECX_ABM | CPUID_80000001_ECX_SSE4A | \
 	 CPUID_80000001_ECX_MISALIGNSSE | CPUID_80000001_ECX_PREFETCHW |               \
-	 CPUID_80000001_ECX_ALTMOVCR8)
+	 CPUID_80000001_ECX_ALTMOVCR8 | CPUID_80000001_ECX_TOPOEXT)
 #define PASS_80000001_EDX                                                                     \
 	(CPUID_80000001_EDX_REPEATED | CPUID_80000001_EDX_SYSCALL | CPUID_80000001_EDX_NX |   \
 	 CPUID_80000001_EDX_MMXEXT | CPUID_80000001_EDX_PAGE1GB | CPUID_80000001_EDX_RDTSCP | \
@@ -60,18 +60,29 @@
 #define OWN_1_EDX   (CPUID_1_EDX_APIC | CPUID_1_EDX_MTRR)
 #define OWN_7_0_EBX CPUID_7_0_EBX_TSC_ADJUST
 
-enum { CACHE_CORES_SHIFT = 26, CACHE_SHARING_SHIFT = 14, CACHE_SHARING = 0xfff, CACHE_TYPE = 0x1f };
+enum {
+	CACHE_TYPE = 0x1f, /* 0: no such cache */
+	CACHE_LEVEL_SHIFT = 5,
+	CACHE_LEVEL = 7,
+	CACHE_SHARED_LEVEL = 3,
+	CACHE_SHARING_SHIFT = 14,
+	CACHE_SHARING = 0xfff,
+	CACHE_CORES_SHIFT = 26,
+	CACHE_CORES = 0x3f,
+};
 enum { LEVEL_SMT = 1, LEVEL_CORE = 2, LEVEL_SHIFT = 8 };
+enum { SIZES_ID_BITS_SHIFT = 12 };
 enum { XSAVE_LEGACY_AND_HEADER = 576 };
 
-static void init_features(struct vcpuid *c)
+static void init_features(struct vcpuid *c, unsigned count)
 {
 	struct cpuid_regs f = cpuid(CPUID_FEATURES, 0);
 	const uint32_t clflush = 0xff00;
 
-	f.ebx &= clflush; /* the APIC ID is each vCPU's own; one logical CPU */
+	f.ebx &= clflush; /* the APIC ID is each vCPU's own */
+	f.ebx |= count << CPUID_1_EBX_COUNT_SHIFT;
 	f.ecx = (f.ecx & PASS_1_ECX) | OWN_1_ECX;
-	f.edx = (f.edx & PASS_1_EDX) | OWN_1_EDX;
+	f.edx = (f.edx & PASS_1_EDX) | OWN_1_EDX | (count > 1 ? CPUID_1_EDX_HTT : 0);
 	if (!(c->xcr0_allowed & XCR0_AVX))
 		f.ecx &= ~(uint32_t)(CPUID_1_ECX_AVX | CPUID_1_ECX_FMA | CPUID_1_ECX_F16C);
 	if (!c->xcr0_allowed)
@@ -115,19 +126,33 @@ static void init_xsave(struct vcpuid *c)
 		cpuid(CPUID_XSAVE, 1).eax & (CPUID_D_1_EAX_XSAVEOPT | CPUID_D_1_EAX_XGETBV1);
 }
 
-/* The caches are the host's; nobody shares them. */
-static void init_caches(struct vcpuid *c)
+/* A leaf's word on who shares a cache: the third level all, the others nobody. */
+static void cache_share(uint32_t *eax, uint32_t ids, bool tells_cores)
 {
 	const uint32_t shared = (uint32_t)CACHE_SHARING << CACHE_SHARING_SHIFT |
-				(uint32_t)0x3f << CACHE_CORES_SHIFT;
+				(uint32_t)CACHE_CORES << CACHE_CORES_SHIFT;
+
+	*eax &= ~shared;
+	if (!(*eax & CACHE_TYPE))
+		return;
+	if ((*eax >> CACHE_LEVEL_SHIFT & CACHE_LEVEL) == CACHE_SHARED_LEVEL)
+		*eax |= (ids - 1) << CACHE_SHARING_SHIFT;
+	if (tells_cores)
+		*eax |= (ids - 1) << CACHE_CORES_SHIFT;
+}
+
+/* The caches are the host's. */
+static void init_caches(struct vcpuid *c)
+{
+	uint32_t ids = 1u << c->id_bits;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(c->cache); i++) {
 		if (features.max_basic >= CPUID_CACHE_PARAMETERS && c->is_intel)
 			c->cache[i] = cpuid(CPUID_CACHE_PARAMETERS, i);
 		if (features.max_extended >= CPUID_EXT_CACHE && c->is_amd)
 			c->amd_cache[i] = cpuid(CPUID_EXT_CACHE, i);
-		c->cache[i].eax &= ~shared;
-		c->amd_cache[i].eax &= ~shared;
+		cache_share(&c->cache[i].eax, ids, true);
+		cache_share(&c->amd_cache[i].eax, ids, false);
 	}
 }
 
@@ -174,29 +199,38 @@ static void init_frequency(struct vcpuid *c)
 							 .ecx = 100 };
 }
 
-static void init_basic(struct vcpuid *c)
+/* One socket, one thread a core: a core's number is its APIC ID. */
+static void init_topology(struct vcpuid *c, unsigned count)
+{
+	c->topology[0] = (struct cpuid_regs){ .ebx = 1, .ecx = LEVEL_SMT << LEVEL_SHIFT };
+	c->topology[1] = (struct cpuid_regs){ .eax = c->id_bits,
+					      .ebx = count,
+					      .ecx = LEVEL_CORE << LEVEL_SHIFT };
+}
+
+static void init_basic(struct vcpuid *c, unsigned count)
 {
 	uint32_t max = MIN(features.max_basic, (uint32_t)CPUID_XSAVE);
 
 	c->basic_max = c->is_intel ? CPUID_FREQUENCY : max;
+	if (c->is_intel && features.max_basic >= CPUID_TOPOLOGY_V2)
+		c->basic_max = CPUID_TOPOLOGY_V2;
 	c->basic[CPUID_VENDOR] = cpuid(CPUID_VENDOR, 0);
 	c->basic[CPUID_VENDOR].eax = c->basic_max;
 	if (c->is_intel)
 		c->basic[CPUID_CACHE_DESCRIPTORS] = cpuid(CPUID_CACHE_DESCRIPTORS, 0);
 	c->basic[CPUID_THERMAL_POWER].eax =
 		CPUID_6_EAX_ARAT; /* the virtual APIC's timer never stops */
-	init_features(c);
+	init_features(c, count);
 	if (features.max_basic >= CPUID_EXTENDED_FEATURES)
 		init_extended_features(c);
-	c->topology[0] = (struct cpuid_regs){ .ebx = 1, .ecx = LEVEL_SMT << LEVEL_SHIFT };
-	c->topology[1] =
-		(struct cpuid_regs){ .ebx = VM_VCPUS, .ecx = LEVEL_CORE << LEVEL_SHIFT | 1 };
+	init_topology(c, count);
 	init_xsave(c);
 	init_caches(c);
 	init_frequency(c);
 }
 
-static void init_extended(struct vcpuid *c)
+static void init_extended(struct vcpuid *c, unsigned count)
 {
 	uint32_t base = CPUID_EXT_MAX;
 	struct cpuid_regs *x = c->extended;
@@ -215,7 +249,11 @@ static void init_extended(struct vcpuid *c)
 								CPUID_80000007_EDX_INVARIANT_TSC };
 	x[CPUID_EXT_SIZES - base].eax &= 0xffff;
 	x[CPUID_EXT_SIZES - base].ebx &= PASS_80000008_EBX;
-	x[CPUID_EXT_SIZES - base].ecx = x[CPUID_EXT_SIZES - base].edx = 0;
+	x[CPUID_EXT_SIZES - base].edx = 0;
+	x[CPUID_EXT_SIZES - base].ecx =
+		c->is_amd ? c->id_bits << SIZES_ID_BITS_SHIFT | (count - 1) : 0;
+	if (c->is_amd && count > 1)
+		x[1].ecx |= CPUID_80000001_ECX_CMP_LEGACY;
 	x[CPUID_EXT_FEATURES_2 - base] =
 		(struct cpuid_regs){ .eax = x[CPUID_EXT_FEATURES_2 - base].eax &
 					    PASS_80000021_EAX };
@@ -257,14 +295,16 @@ static void init_masks(struct vm *vm)
 void cpuid_init(struct vm *vm)
 {
 	struct vcpuid *c = &vm->cpuid;
+	unsigned count = vm->vcpu_count;
 
 	*c = (struct vcpuid){ 0 };
 	c->is_intel = features.vendor == CPU_INTEL;
 	c->is_amd = features.vendor == CPU_AMD || features.vendor == CPU_HYGON;
 	c->phys_bits = features.phys_bits;
 	c->xcr0_allowed = features.xcr0 & PASS_XCR0;
-	init_basic(c);
-	init_extended(c);
+	c->id_bits = count > 1 ? 32 - (unsigned)__builtin_clz(count - 1) : 0;
+	init_basic(c, count);
+	init_extended(c, count);
 	init_hypervisor(c);
 	init_masks(vm);
 }
@@ -283,7 +323,7 @@ static uint32_t xsave_size(const struct vcpuid *c, uint64_t xcr0)
 static void query_features(struct vcpu *v, struct cpuid_regs *out)
 {
 	*out = v->vm->cpuid.basic[CPUID_FEATURES];
-	out->ebx |= v->id << CPUID_1_EBX_APIC_ID_SHIFT | VM_VCPUS << CPUID_1_EBX_COUNT_SHIFT;
+	out->ebx |= v->id << CPUID_1_EBX_APIC_ID_SHIFT;
 	if (virt->get(&v->hw, VREG_CR4) & CR4_OSXSAVE)
 		out->ecx |= CPUID_1_ECX_OSXSAVE;
 	if (!vlapic_enabled(v))
@@ -311,10 +351,19 @@ static void query_topology(struct vcpu *v, uint32_t subleaf, struct cpuid_regs *
 	out->edx = v->id;
 }
 
+/* AMD's: the extended APIC ID; the core, of one thread; one node. */
+static void query_core(struct vcpu *v, struct cpuid_regs *out)
+{
+	if (!(v->vm->cpuid.extended[1].ecx & CPUID_80000001_ECX_TOPOEXT))
+		return;
+	out->eax = v->id;
+	out->ebx = v->id;
+}
+
 /* The leaves that have subleaves, or parts that move. */
 static const uint32_t moving = BIT(CPUID_FEATURES) | BIT(CPUID_CACHE_PARAMETERS) |
 			       BIT(CPUID_EXTENDED_FEATURES) | BIT(CPUID_TOPOLOGY) |
-			       BIT(CPUID_XSAVE);
+			       BIT(CPUID_XSAVE) | BIT(CPUID_TOPOLOGY_V2);
 
 static void query_moving(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 {
@@ -331,7 +380,9 @@ static void query_moving(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct
 		if (subleaf < ARRAY_SIZE(c->features))
 			*out = c->features[subleaf];
 		break;
-	case CPUID_TOPOLOGY: query_topology(v, subleaf, out); break;
+	case CPUID_EXT_TOPOLOGY: query_core(v, out); break;
+	case CPUID_TOPOLOGY:
+	case CPUID_TOPOLOGY_V2: query_topology(v, subleaf, out); break;
 	default: query_xsave(v, subleaf, out); break;
 	}
 }
@@ -344,6 +395,13 @@ static const struct cpuid_regs *beyond(const struct vcpuid *c)
 	return c->is_intel ? &c->basic[c->basic_max] : &none;
 }
 
+static const struct cpuid_regs *amd_cache(const struct vcpuid *c, uint32_t subleaf)
+{
+	static const struct cpuid_regs none;
+
+	return subleaf < ARRAY_SIZE(c->amd_cache) ? &c->amd_cache[subleaf] : &none;
+}
+
 /* Where the answer stands in the table; NULL: parts of it move. */
 static always_inline const struct cpuid_regs *find(const struct vcpuid *c, uint32_t leaf,
 						   uint32_t subleaf)
@@ -352,8 +410,8 @@ static always_inline const struct cpuid_regs *find(const struct vcpuid *c, uint3
 
 	/* First, since libc asks for these most. */
 	if (extended < c->extended_n) {
-		if (unlikely(leaf == CPUID_EXT_CACHE && subleaf < ARRAY_SIZE(c->amd_cache)))
-			return &c->amd_cache[subleaf];
+		if (unlikely(leaf - CPUID_EXT_CACHE <= CPUID_EXT_TOPOLOGY - CPUID_EXT_CACHE))
+			return leaf == CPUID_EXT_TOPOLOGY ? NULL : amd_cache(c, subleaf);
 		return &c->extended[extended];
 	}
 	if (leaf <= c->basic_max)

@@ -13,7 +13,7 @@ struct vcpu;
 struct vm;
 
 enum {
-	VCPUID_BASIC = 0x17,
+	VCPUID_BASIC = 0x20,
 	VCPUID_EXTENDED = 0x22,
 	VCPUID_HYPERVISOR = 0x11,
 	VCPUID_SUBLEAVES = 10
@@ -23,6 +23,7 @@ struct vcpuid {
 	struct cpuid_regs basic[VCPUID_BASIC], extended[VCPUID_EXTENDED];
 	struct cpuid_regs hypervisor[VCPUID_HYPERVISOR];
 	struct cpuid_regs cache[8], features[2], topology[2], xsave[VCPUID_SUBLEAVES], amd_cache[8];
+	unsigned id_bits; /* of an APIC ID, those that tell the vCPUs from each other */
 	uint32_t basic_max, extended_n; /* extended_n: how many, from CPUID_EXT_MAX on */
 	uint64_t xcr0_allowed;		/* what XSETBV accepts; 0: no XSAVE */
 	unsigned phys_bits;

@@ -26,10 +26,12 @@ static void exit_hlt(struct vcpu *v)
 	vcpu_attend(v);
 }
 
+/* It waits for another vCPU: whoever is ready here may be that one. */
 static void exit_pause(struct vcpu *v)
 {
-	exit_skip(v);
-	vcpu_yield(v);
+	exit_skip_opcode(v, OPCODE_PAUSE, 2);
+	if (sched_is_wanted())
+		vcpu_yield(v);
 }
 
 /* No hypercall is defined yet: the caller learns so as Xen and KVM say it, by -ENOSYS in RAX. */

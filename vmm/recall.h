@@ -12,6 +12,7 @@ enum {
 	OPCODE_RDMSR = 0x320f,
 	OPCODE_WRMSR = 0x300f,
 	OPCODE_HLT = 0xf4,
+	OPCODE_PAUSE = 0x90f3,
 };
 
 /* How many bytes a memo gives at once: an instruction has at most 15. */

@@ -9,12 +9,12 @@
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/msr.h"
 #include "core/alloc.h"
+#include "core/irq.h"
 #include "core/thread.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "vmm/exit.h"
 #include "vmm/irqchip.h"
-#include "vmm/load/load.h"
 #include "vmm/vm.h"
 
 struct vcpu *vcpu_create(struct vm *vm, unsigned id)
@@ -62,7 +62,7 @@ static void switch_in(struct vcpu *v)
 	virt->vcpu_load(&v->hw);
 }
 
-static void switch_out(struct vcpu *v)
+void vcpu_unload(struct vcpu *v)
 {
 	struct cpu *c = this_cpu();
 
@@ -77,7 +77,7 @@ void vcpu_destroy(struct vcpu *v)
 {
 	if (!v)
 		return;
-	switch_out(v);
+	vcpu_unload(v);
 	vlapic_fini(v);
 	virt->vcpu_fini(&v->hw);
 	fpu_fini(&v->fpu);
@@ -85,40 +85,52 @@ void vcpu_destroy(struct vcpu *v)
 	mem_free(v);
 }
 
-void vcpu_reset(struct vcpu *v)
+/* Adds requests; returns those that there were. */
+static uint32_t requests_add(struct vcpu *v, uint32_t requests)
 {
-	switch_out(v);
-	virt->vcpu_reset(&v->hw);
-	virt->set(&v->hw, VREG_TSC_OFFSET, v->tsc_offset);
-	fpu_reset(&v->fpu);
-	vlapic_reset(v);
-	virt->set(&v->hw, VREG_APIC_PAGE, v->lapic.mmio_page);
-	msr_reset(v);
-	v->pending = (struct vm_event){ 0 };
-	v->halted = v->nmi_pending = v->irq_wanted = false;
-	v->hw.exit.shadow = 0;
-	vcpu_attend(v);
+	const uint32_t sipi = REQUEST_SIPI | 0xffu << REQUEST_SIPI_VECTOR_SHIFT;
+	uint32_t old, new;
+
+	if (likely(!(requests & (REQUEST_INIT | REQUEST_SIPI))))
+		return __atomic_fetch_or(&v->requests, requests, __ATOMIC_SEQ_CST);
+	old = __atomic_load_n(&v->requests, __ATOMIC_RELAXED);
+	do {
+		new = requests &REQUEST_INIT ? old & ~sipi : old;
+		new |= old &REQUEST_SIPI ? requests & ~sipi : requests;
+	} while (!__atomic_compare_exchange_n(&v->requests, &old, new, false, __ATOMIC_SEQ_CST,
+					      __ATOMIC_RELAXED));
+	return old;
 }
 
-void vcpu_set_regs(struct vcpu *v, const struct load_regs *r)
-{
-	for (unsigned i = 0; i < GPRS; i++)
-		v->hw.gpr[i] = r->gpr[i];
-	v->hw.rip = r->rip;
-	v->hw.rflags = r->rflags;
-	for (enum vseg s = 0; s < VSEGS; s++)
-		virt->set_segment(&v->hw, s, &r->segments[s]);
-	virt->set(&v->hw, VREG_CR3, r->cr3);
-	virt->set(&v->hw, VREG_CR4, r->cr4);
-	virt->set(&v->hw, VREG_EFER, r->efer);
-	virt->set(&v->hw, VREG_CR0, r->cr0);
-}
-
+/*
+ * No request is missed. The thread looks at requests after the last time that it may have been
+ * switched in, and then enters the guest with interrupts off all the while. thread_wake() takes the
+ * lock under which threads are switched. So when it comes back, either the thread is seen on its
+ * CPU; or it is switched in later, and sees what was added here. In the first case a kick follows:
+ * if the thread is about to enter, the interrupt is pending then and the entry ends at once; if it
+ * is in the guest, the guest's turn ends; if it is in Plinth, nothing is lost but the interrupt.
+ *
+ * Where others' requests are still there, whoever made the first has done all this, or is about to;
+ * and where its own are, the thread is not in the guest. So most repetitions cost no interrupt.
+ */
 void vcpu_request(struct vcpu *v, unsigned requests)
 {
-	__atomic_fetch_or(&v->requests, requests, __ATOMIC_RELEASE);
-	if (v->thread && v->thread != thread_self())
-		thread_wake(v->thread);
+	uint32_t old = requests_add(v, requests);
+	struct thread *t = __atomic_load_n(&v->thread, __ATOMIC_ACQUIRE);
+
+	if ((old & ~(uint32_t)REQUEST_LOOK) || !t || t == thread_self())
+		return;
+	thread_wake(t);
+	if (thread_is_running(t))
+		irq_kick(t->cpu);
+}
+
+bool vcpu_may_be_inside(const struct vcpu *v)
+{
+	const struct thread *t = __atomic_load_n(&v->thread, __ATOMIC_ACQUIRE);
+
+	return t && t != thread_self() && thread_is_running(t) &&
+	       !__atomic_load_n(&v->waits, __ATOMIC_ACQUIRE);
 }
 
 /*
@@ -169,26 +181,55 @@ int vcpu_lapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 	return err;
 }
 
+/* The machine is to be reset: with all others. */
+static void join_reset(struct vcpu *v)
+{
+	vcpu_unload(v);
+	vm_join_reset(v);
+}
+
+/* An INIT of the boot CPU is a reset of the machine, as a PC's firmware would have it. */
+static void reset_by_init(struct vm *vm)
+{
+	lock_take(&vm->lock);
+	vm_request_end(vm, VM_RESET, "INIT");
+	lock_drop(&vm->lock);
+}
+
+static __attribute__((noinline)) void take_rare(struct vcpu *v, uint32_t r)
+{
+	if (r & REQUEST_FLUSH)
+		virt->set(&v->hw, VREG_NESTED_TLB, 0);
+	if ((r & REQUEST_INIT) && v->id)
+		vcpu_take_init(v);
+	else if (r & REQUEST_INIT)
+		reset_by_init(v->vm);
+	if (r & REQUEST_SIPI)
+		vcpu_take_sipi(v, (uint8_t)(r >> REQUEST_SIPI_VECTOR_SHIFT));
+}
+
 /* Takes what others asked for. False: the loop is to be left. */
 static bool take_requests(struct vcpu *v)
 {
-	unsigned r = __atomic_load_n(&v->requests, __ATOMIC_RELAXED);
+	const uint32_t rare = REQUEST_INIT | REQUEST_SIPI | REQUEST_FLUSH;
+	uint32_t r;
 
-	if (!r)
-		return true;
-	r = __atomic_exchange_n(&v->requests, 0, __ATOMIC_ACQUIRE);
-	if (r & REQUEST_STOP)
-		return false;
-	/*
-	 * An INIT of the boot CPU from outside is a reset of the machine, as on a PC (CF9, port
-	 * 92h).
-	 */
-	if ((r & (REQUEST_RESET | REQUEST_INIT)) && vm_reset(v->vm))
-		return false;
-	if (r & REQUEST_NMI)
-		v->nmi_pending = true;
-	if (r & REQUEST_IRQ)
-		v->irq_wanted = true;
+	while (__atomic_load_n(&v->requests, __ATOMIC_RELAXED)) {
+		r = __atomic_exchange_n(&v->requests, 0, __ATOMIC_ACQUIRE);
+		if (r & REQUEST_STOP)
+			return false;
+		if (unlikely(r & REQUEST_RESET)) {
+			join_reset(v);
+			continue;
+		}
+		if (r & REQUEST_NMI)
+			v->nmi_pending = true;
+		if (r & REQUEST_IRQ)
+			v->irq_wanted = true;
+		if (likely(!(r & rare)))
+			break;
+		take_rare(v, r);
+	}
 	return true;
 }
 
@@ -261,27 +302,46 @@ static bool deliver(struct vcpu *v)
 }
 
 /*
+ * Where there are more CPUs the thread may wake up on another one than it went to sleep on, where
+ * its registers are not. On the only one they stay, since nobody else may need it meanwhile.
+ */
+static void give_way(struct vcpu *v)
+{
+	if (cpu_count > 1)
+		vcpu_unload(v);
+}
+
+static void sleep(struct vcpu *v)
+{
+	give_way(v);
+	while (!(__atomic_load_n(&v->requests, __ATOMIC_ACQUIRE) & ~(uint32_t)REQUEST_LOOK))
+		thread_block();
+}
+
+/*
  * All that is not the plain way back into the guest. In HLT it sleeps until there is something to
- * deliver; its registers stay on the CPU, where nobody else may need it. False: leave the loop.
+ * deliver. False: leave the loop.
  */
 static bool prepare(struct vcpu *v)
 {
 	for (;;) {
 		if (!take_requests(v))
 			return false;
-		if (deliver(v) || !v->halted)
-			break;
-		while (!(__atomic_load_n(&v->requests, __ATOMIC_ACQUIRE) & ~REQUEST_LOOK))
-			thread_block();
+		if (likely(!v->waits_for_sipi)) {
+			if (this_cpu()->loaded != &v->hw)
+				switch_in(v);
+			if (deliver(v) || !v->halted)
+				break;
+		}
+		sleep(v);
 	}
 	v->halted = false;
-	if (this_cpu()->loaded != &v->hw)
-		switch_in(v);
 	return true;
 }
 
 void vcpu_yield(struct vcpu *v)
 {
+	give_way(v);
 	sched_yield();
 	vcpu_attend(v); /* another's registers may be on the CPU */
 }
@@ -290,14 +350,17 @@ void vcpu_loop(void *vcpu)
 {
 	struct vcpu *v = vcpu;
 
+	/* Before the first look at requests: who makes one sees the thread, or is seen. */
+	__atomic_store_n(&v->thread, thread_self(), __ATOMIC_SEQ_CST);
+	vcpu_attend(v);
 	for (;;) {
 		if (__atomic_load_n(&v->requests, __ATOMIC_RELAXED) && !prepare(v))
 			break;
 		virt->run(&v->hw);
 		exit_handle(v);
 	}
-	switch_out(v);
-	vm_ended(v->vm);
+	vcpu_unload(v);
+	vm_leave(v);
 }
 
 /* Exceptions during exceptions (SDM 3, "Interrupt 8—Double Fault Exception"). */

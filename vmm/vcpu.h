@@ -19,22 +19,31 @@ struct thread;
 enum vcpu_request {
 	REQUEST_IRQ = 1, /* look at the interrupt controllers */
 	REQUEST_NMI = 2,
-	REQUEST_RESET = 4, /* the machine is to be reset */
-	REQUEST_STOP = 8,  /* leave the loop */
-	REQUEST_LOOK = 16, /* its own: something is to be decided before the next entry */
-	REQUEST_INIT = 32, /* an INIT came in; of the boot CPU it resets the machine */
-	REQUEST_SIPI = 64, /* a start-up IPI came in: lapic.sipi_vector */
+	REQUEST_RESET = 4,   /* the machine is to be reset */
+	REQUEST_STOP = 8,    /* leave the loop */
+	REQUEST_LOOK = 16,   /* its own: something is to be decided before the next entry */
+	REQUEST_INIT = 32,   /* an INIT came in; of the boot CPU it resets the machine */
+	REQUEST_SIPI = 64,   /* a start-up IPI came in; its vector is in the top bits */
+	REQUEST_FLUSH = 128, /* the nested tables have lost mappings */
+	REQUEST_SIPI_VECTOR_SHIFT = 24,
 };
 
+/*
+ * Locks: (v) its own thread only, and whoever resets the machine while that is parked; (a) atomic,
+ * from anywhere; (c) constant; (D) vm->lock.
+ */
 struct vcpu {
-	struct virt_vcpu hw; /* first: registers and the exit, neutral */
-	struct vm *vm;
-	unsigned id; /* also the APIC ID */
+	struct virt_vcpu hw; /* (v) first: registers and the exit, neutral */
+	struct vm *vm;	     /* (c) */
+	unsigned id;	     /* (c) also the APIC ID */
+	/* (a) NULL before it runs, and, with (D), when nobody asks anything of it any more */
 	struct thread *thread;
-	struct vlapic lapic;
-	uint32_t requests;
-	uint64_t tsc_offset; /* what the guest's TSC is ahead of the host's */
-	bool halted;	     /* in HLT; a wake-up moves on */
+	struct vlapic lapic; /* has locks of its own */
+	uint32_t requests;   /* (a) enum vcpu_request */
+	bool waits;	     /* (a) in vm_flush_nested() */
+	uint64_t tsc_offset; /* (v) what the guest's TSC is ahead of the host's */
+	bool halted;	     /* (v) in HLT; a wake-up moves on */
+	bool waits_for_sipi; /* (v) after RESET and INIT, but for the boot CPU */
 	bool nmi_pending;    /* (v) */
 	bool irq_wanted; /* (v) an interrupt may be pending: not judged, or not deliverable, yet */
 	struct bus_access access; /* (v) the one that this exit makes */
@@ -51,15 +60,30 @@ struct vcpu {
 /* A vCPU of vm's, after reset; its thread is not made yet. NULL: no memory. */
 must_check struct vcpu *vcpu_create(struct vm *vm, unsigned id);
 void vcpu_destroy(struct vcpu *v);
-/* The CPU's RESET; then its registers as a loader wants them. */
+/* The CPU's RESET; then its registers as a loader wants them. vcpu_reset.c */
 void vcpu_reset(struct vcpu *v);
 struct load_regs;
 void vcpu_set_regs(struct vcpu *v, const struct load_regs *r);
+/* What an INIT does to another than the boot CPU, and a SIPI, which is ignored unless waited for.
+ */
+void vcpu_take_init(struct vcpu *v);
+void vcpu_take_sipi(struct vcpu *v, uint8_t vector);
+/* Takes its registers off the CPU that calls, if they are there. */
+void vcpu_unload(struct vcpu *v);
 /* The body of its thread: the loop, until the VM ends. */
 void vcpu_loop(void *vcpu);
 
-/* Sets request bits and makes the vCPU see them soon: wakes it from HLT, or interrupts its CPU. */
+/*
+ * Sets request bits and makes the vCPU see them soon: wakes it from HLT, or has it leave the guest.
+ * An INIT takes back a SIPI that came before it; of SIPIs, the first one counts.
+ */
 void vcpu_request(struct vcpu *v, unsigned requests);
+static inline void vcpu_request_sipi(struct vcpu *v, uint8_t vector)
+{
+	vcpu_request(v, REQUEST_SIPI | (unsigned)vector << REQUEST_SIPI_VECTOR_SHIFT);
+}
+/* Whether v may be in the guest on another CPU than the caller's; asked after a vcpu_request(). */
+bool vcpu_may_be_inside(const struct vcpu *v);
 /* By its own thread: the way back into the guest is not the plain one. */
 static inline void vcpu_attend(struct vcpu *v)
 {

@@ -50,26 +50,55 @@ static void nested_fini(struct vm *vm)
 	mem_free(vm->hw.nested);
 }
 
+static void vcpus_destroy(struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->vcpu_count; i++)
+		vcpu_destroy(vm->vcpus[i]);
+}
+
+static int vcpus_create(struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->vcpu_count; i++) {
+		vm->vcpus[i] = vcpu_create(vm, i);
+		if (!vm->vcpus[i]) {
+			vcpus_destroy(vm);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+/* What needs no step back. */
+static int settings_init(struct vm *vm, const struct vm_config *config)
+{
+	if (config->cpus < 1 || config->cpus > VM_VCPUS) {
+		log_error("vm: %s: %u CPUs: 1 to %u would be right", config->name, config->cpus,
+			  VM_VCPUS);
+		return -EINVAL;
+	}
+	vm->config = *config;
+	vm->vcpu_count = vm->hw.vcpu_count = config->cpus;
+	wait_init(&vm->ended);
+	wait_init(&vm->gathered);
+	cpuid_init(vm);
+	return 0;
+}
+
 struct vm *vm_create(const struct vm_config *config)
 {
 	struct vm *vm = mem_alloc(sizeof(*vm), MEM_VM);
 
 	if (!vm)
 		goto err_vm;
-	vm->config = *config;
-	wait_init(&vm->ended);
-	cpuid_init(vm);
-	if (nested_init(vm))
+	if (settings_init(vm, config) || nested_init(vm))
 		goto err_nested;
 	if (vm_memory_init(vm))
 		goto err_memory;
 	if (virt->vm_init(&vm->hw))
 		goto err_virt;
 	msr_pass(vm);
-	vm->vcpus[0] = vcpu_create(vm, 0);
-	if (!vm->vcpus[0])
-		goto err_vcpu;
-	vm->vcpu_count = VM_VCPUS;
+	if (vcpus_create(vm))
+		goto err_vcpus;
 	if (devices_init(vm))
 		goto err_devices;
 	vrtc_set_time(vm, config->boot_time);
@@ -79,8 +108,8 @@ struct vm *vm_create(const struct vm_config *config)
 err_load:
 	devices_fini(vm);
 err_devices:
-	vcpu_destroy(vm->vcpus[0]);
-err_vcpu:
+	vcpus_destroy(vm);
+err_vcpus:
 	virt->vm_fini(&vm->hw);
 err_virt:
 	vm_memory_fini(vm);
@@ -96,7 +125,7 @@ err_vm:
 void vm_destroy(struct vm *vm)
 {
 	devices_fini(vm);
-	vcpu_destroy(vm->vcpus[0]);
+	vcpus_destroy(vm);
 	virt->vm_fini(&vm->hw);
 	vm_memory_fini(vm);
 	nested_fini(vm);
@@ -112,66 +141,194 @@ static void input(void *arg, uint8_t byte)
 	lock_drop(&vm->lock);
 }
 
+/* The vCPU sets v->thread itself, before it looks at its requests: vcpu_loop(). */
+static bool start_vcpu(struct vcpu *v)
+{
+	char name[sizeof(v->vm->config.name) + 8];
+
+	if (v->id)
+		fmt_print(name, sizeof(name), "%s/%u", v->vm->config.name, v->id);
+	else
+		str_copy(name, v->vm->config.name, sizeof(name));
+	return thread_create(name, vcpu_loop, v);
+}
+
 int vm_start(struct vm *vm)
 {
-	struct vcpu *v = vm->vcpus[0];
-
-	v->thread = thread_create(vm->config.name, vcpu_loop, v);
-	if (!v->thread)
-		return -ENOMEM;
 	console_set_input(input, vm);
+	for (unsigned i = 0; i < vm->vcpu_count; i++) {
+		if (start_vcpu(vm->vcpus[i]))
+			continue;
+		lock_take(&vm->lock);
+		vm_request_end(vm, VM_CRASHED, "no memory for its threads");
+		lock_drop(&vm->lock);
+		/* Those that were never started have left already. */
+		lock_take(&vm->ended.lock);
+		vm->left += vm->vcpu_count - i;
+		vm->gone += vm->vcpu_count - i;
+		lock_drop(&vm->ended.lock);
+		wait_wake_all(&vm->ended);
+		vm_wait(vm);
+		return -ENOMEM;
+	}
 	return 0;
 }
 
-static bool has_ended(void *arg)
+static bool all_left(void *arg)
 {
 	const struct vm *vm = arg;
 
-	return vm->vcpu_gone;
+	return vm->left == vm->vcpu_count;
+}
+
+static bool all_gone(void *arg)
+{
+	const struct vm *vm = arg;
+
+	return vm->gone == vm->vcpu_count;
 }
 
 void vm_wait(struct vm *vm)
 {
-	wait_until(&vm->ended, has_ended, vm);
+	wait_until(&vm->ended, all_gone, vm);
 }
 
-void vm_ended(struct vm *vm)
+static void leave(void *arg)
 {
-	console_set_input(NULL, NULL);
-	lock_take(&vm->ended.lock);
-	vm->vcpu_gone = true;
-	lock_drop(&vm->ended.lock);
-	wait_wake_all(&vm->ended);
+	struct vm *vm = arg;
+
+	vm->left++;
 }
 
-int vm_reset(struct vm *vm)
+static void go(void *arg)
 {
-	int err;
+	struct vm *vm = arg;
 
-	/* An INIT, as the guest sends it by its APICs, comes without a reason. */
-	log_info("vm: %s is reset (%s)", vm->config.name,
-		 vm->end_reason[0] ? vm->end_reason : "INIT");
+	vm->gone++;
+}
+
+/*
+ * Whoever asks something of a vCPU wakes its thread, which must be there then. It is asked by its
+ * own timer, by the other vCPUs, and by devices: so it goes when its timer is off, all others have
+ * left the guest for good, and under vm->lock.
+ */
+void vm_leave(struct vcpu *v)
+{
+	struct vm *vm = v->vm;
+
+	vlapic_fini(v);
+	wait_post(&vm->ended, leave, vm);
+	wait_until(&vm->ended, all_left, vm);
+	if (v->id == 0)
+		console_set_input(NULL, NULL);
 	lock_take(&vm->lock);
-	vm->end_reason[0] = '\0';
+	v->thread = NULL;
+	lock_drop(&vm->lock);
+	wait_post(&vm->ended, go, vm);
+}
+
+/* What was asked of a vCPU before the reset is over, but for the end. */
+static void forget_requests(struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->vcpu_count; i++)
+		__atomic_fetch_and(&vm->vcpus[i]->requests, REQUEST_STOP | REQUEST_LOOK,
+				   __ATOMIC_RELAXED);
+}
+
+/* All vCPUs are parked but the one whose thread this is. */
+static void reset_machine(struct vm *vm)
+{
+	log_info("vm: %s is reset (%s)", vm->config.name, vm->end_reason);
+	lock_take(&vm->lock);
 	devices_reset(vm);
 	lock_drop(&vm->lock);
-	vcpu_reset(vm->vcpus[0]);
-	err = load(vm);
-	if (err)
+	for (unsigned i = 0; i < vm->vcpu_count; i++)
+		vcpu_reset(vm->vcpus[i]);
+	if (load(vm))
 		vm_crash(vm, "its kernel could not be loaded again");
-	return err;
+	lock_take(&vm->lock);
+	forget_requests(vm);
+	vm->parked = 0;
+	vm->resetting = false;
+	lock_drop(&vm->lock);
+}
+
+static void reset_done(void *arg)
+{
+	struct vm *vm = arg;
+
+	vm->resets++;
+}
+
+struct parked {
+	const struct vcpu *v;
+	uint32_t resets; /* before the one that it waits for */
+};
+
+static bool may_go_on(void *arg)
+{
+	const struct parked *p = arg;
+
+	return p->v->vm->resets != p->resets ||
+	       __atomic_load_n(&p->v->requests, __ATOMIC_ACQUIRE) & REQUEST_STOP;
+}
+
+void vm_join_reset(struct vcpu *v)
+{
+	struct vm *vm = v->vm;
+	struct parked p = { .v = v };
+	bool last;
+
+	lock_take(&vm->lock);
+	/* It does not move on before this vCPU is parked too. */
+	p.resets = vm->resets;
+	last = ++vm->parked == vm->vcpu_count;
+	lock_drop(&vm->lock);
+	if (last) {
+		reset_machine(vm);
+		wait_post(&vm->gathered, reset_done, vm);
+	} else {
+		wait_until(&vm->gathered, may_go_on, &p);
+	}
+}
+
+static void request_all(struct vm *vm, unsigned requests)
+{
+	for (unsigned i = 0; i < vm->vcpu_count; i++)
+		vcpu_request(vm->vcpus[i], requests);
 }
 
 void vm_request_end(struct vm *vm, enum vm_end how, const char *reason)
 {
 	bool reset = how == VM_RESET && !vm->config.end_on_reset;
 
-	if (vm->end != VM_RUNNING)
-		return; /* the first reason is the one that counts */
+	/* The first reason is the one that counts. */
+	if (vm->end != VM_RUNNING || (reset && vm->resetting))
+		return;
 	str_copy(vm->end_reason, reason, sizeof(vm->end_reason));
-	if (!reset)
+	if (reset) {
+		vm->resetting = true;
+		request_all(vm, REQUEST_RESET);
+	} else {
 		vm->end = how;
-	vcpu_request(vm->vcpus[0], reset ? REQUEST_RESET : REQUEST_STOP);
+		request_all(vm, REQUEST_STOP);
+		wait_wake_all(&vm->gathered); /* those that are parked hear no requests */
+	}
+}
+
+void vm_flush_nested(struct vm *vm, struct vcpu *self)
+{
+	/* Whoever waits here, too, is not in the guest: nobody need wait for it. */
+	__atomic_store_n(&self->waits, true, __ATOMIC_SEQ_CST);
+	request_all(vm, REQUEST_FLUSH);
+	for (unsigned i = 0; i < vm->vcpu_count; i++) {
+		const struct vcpu *v = vm->vcpus[i];
+
+		while (v != self && vcpu_may_be_inside(v) &&
+		       __atomic_load_n(&v->requests, __ATOMIC_ACQUIRE) & REQUEST_FLUSH)
+			__builtin_ia32_pause();
+	}
+	__atomic_store_n(&self->waits, false, __ATOMIC_RELEASE);
 }
 
 /* Of the vCPU whose thread has crashed it; only the first crash counts. */

@@ -19,7 +19,8 @@
 #include "vmm/gmem.h"
 #include "vmm/vcpu.h"
 
-enum { VM_VCPUS = 1 };
+/* vCPUs of a VM, at most. */
+enum { VM_VCPUS = 64 };
 
 /* How a VM ended. */
 enum vm_end { VM_RUNNING, VM_POWERED_OFF, VM_RESET, VM_EXIT_PORT, VM_CRASHED };
@@ -27,6 +28,7 @@ enum vm_end { VM_RUNNING, VM_POWERED_OFF, VM_RESET, VM_EXIT_PORT, VM_CRASHED };
 struct vm_config {
 	char name[32];
 	uint64_t memory;       /* bytes */
+	unsigned cpus;	       /* 1 to VM_VCPUS */
 	const uint8_t *kernel; /* host virtual */
 	uint64_t kernel_size;
 	const uint8_t *initrd; /* the first module after the kernel; NULL: none */
@@ -54,7 +56,8 @@ struct vm_memory {
 };
 
 /*
- * Locks: (D) vm->lock, (v) the vCPU's own thread only, (c) constant after vm_create, (a) atomic.
+ * Locks: (D) vm->lock, (E) ended.lock, (R) gathered.lock, (v) the vCPU's own thread only, (c)
+ * constant after vm_create, (a) atomic. docs/locking.md has the order.
  */
 struct vm {
 	struct lock lock; /* all device state; the exit handlers take it around bus_access(), a
@@ -68,12 +71,17 @@ struct vm {
 	uint64_t cr4_allowed, efer_allowed; /* (c) what the guest may set */
 	struct vm_memory memory;	    /* (c) the host memory behind mem */
 	struct vcpu *vcpus[VM_VCPUS];	    /* (c) */
-	unsigned vcpu_count;
-	enum vm_end end;      /* (D) */
-	unsigned exit_status; /* (D) what the guest wrote to the exit port */
-	char end_reason[160];
-	struct wait_queue ended; /* for vm_wait() */
-	bool vcpu_gone;		 /* (D) the vCPU's thread has left the loop */
+	unsigned vcpu_count;		    /* (c) */
+	unsigned lowest_turn;	    /* (a) who is asked first to take a lowest-priority interrupt */
+	enum vm_end end;	    /* (D) */
+	unsigned exit_status;	    /* (D) what the guest wrote to the exit port */
+	char end_reason[160];	    /* (D) */
+	bool resetting;		    /* (D) a reset was asked for and is not done */
+	unsigned parked;	    /* (D) vCPUs that wait for it */
+	uint32_t resets;	    /* (R) how many were done */
+	struct wait_queue gathered; /* the parked vCPUs */
+	struct wait_queue ended;    /* for vm_wait() */
+	unsigned left, gone; /* (E) vCPUs that have left the loop; that nobody reaches any more */
 
 	struct vpic vpic; /* (D) from here on */
 	struct vpit vpit;
@@ -92,14 +100,25 @@ struct vm {
  */
 must_check struct vm *vm_create(const struct vm_config *config);
 void vm_destroy(struct vm *vm);
-/* Starts the vCPU's thread. 0 or -ENOMEM. */
+/* Starts the vCPUs' threads. 0, or -ENOMEM: none runs. */
 must_check int vm_start(struct vm *vm);
-/* Waits until the VM has ended; how is in vm->end. */
+/* Waits until the VM has ended and all vCPUs have stopped; how is in vm->end. */
 void vm_wait(struct vm *vm);
-/* The first half of a PC's reset: devices, vCPU, the kernel loaded anew. By the vCPU's thread. */
-must_check int vm_reset(struct vm *vm);
-/* By the vCPU's thread, last. */
-void vm_ended(struct vm *vm);
+/*
+ * By a vCPU's thread that has seen REQUEST_RESET, its registers not on any CPU: waits until all
+ * have come here; the last one does the machine's reset for all. When it returns the vCPU is as
+ * after RESET, or REQUEST_STOP is set.
+ */
+void vm_join_reset(struct vcpu *v);
+/* By a vCPU's thread, last. */
+void vm_leave(struct vcpu *v);
+
+/*
+ * What was taken out of the nested tables before the call, no vCPU uses after it: each forgets what
+ * its CPU has cached before it enters the guest again, and those that are in the guest are made to
+ * come out. By the thread of self, which holds no lock.
+ */
+void vm_flush_nested(struct vm *vm, struct vcpu *self);
 
 /* The host memory behind the guest's RAM: vmm/vm_memory.c. 0; -ENOMEM, -ENOSPC (logged). */
 must_check int vm_memory_init(struct vm *vm);

@@ -97,11 +97,12 @@ static struct cpuid_regs cpuid(uint32_t leaf, uint32_t subleaf)
 static void make(enum cpu_vendor vendor, uint32_t fill)
 {
 	features = (struct features){ .vendor = vendor,
-				      .max_basic = 0x1f,
+				      .max_basic = 0x1e,
 				      .max_extended = 0x80000028,
 				      .phys_bits = 39,
 				      .xcr0 = 0x3ff };
 	m.fill = fill;
+	m.vm.vcpu_count = 1;
 	cpuid_init(&m.vm);
 }
 
@@ -156,12 +157,11 @@ static void no_bit_outside_the_lists(void **state)
 	const uint32_t never_ext_ecx =
 		CPUID_80000001_ECX_SVM | CPUID_80000001_ECX_EXTAPIC | CPUID_80000001_ECX_OSVW |
 		CPUID_80000001_ECX_IBS | CPUID_80000001_ECX_SKINIT | CPUID_80000001_ECX_WDT |
-		CPUID_80000001_ECX_LWP | CPUID_80000001_ECX_TOPOEXT |
-		CPUID_80000001_ECX_PERFCTR_CORE | CPUID_80000001_ECX_PERFCTR_NB |
-		CPUID_80000001_ECX_DBEXT | CPUID_80000001_ECX_PERFTSC |
-		CPUID_80000001_ECX_PERFCTR_LLC | CPUID_80000001_ECX_MONITORX |
-		CPUID_80000001_ECX_XOP | CPUID_80000001_ECX_FMA4 | CPUID_80000001_ECX_TBM |
-		CPUID_80000001_ECX_TCE;
+		CPUID_80000001_ECX_LWP | CPUID_80000001_ECX_PERFCTR_CORE |
+		CPUID_80000001_ECX_PERFCTR_NB | CPUID_80000001_ECX_DBEXT |
+		CPUID_80000001_ECX_PERFTSC | CPUID_80000001_ECX_PERFCTR_LLC |
+		CPUID_80000001_ECX_MONITORX | CPUID_80000001_ECX_XOP | CPUID_80000001_ECX_FMA4 |
+		CPUID_80000001_ECX_TBM | CPUID_80000001_ECX_TCE;
 
 	(void)state;
 	for (enum cpu_vendor vendor = CPU_INTEL; vendor <= CPU_OTHER; vendor++) {
@@ -261,11 +261,58 @@ static void the_moving_bits(void **state)
 	m.apic_on = true;
 	m.v.id = 5;
 	assert_int_equal(query(1, 0).ebx >> CPUID_1_EBX_APIC_ID_SHIFT, 5);
-	assert_int_equal(query(1, 0).ebx >> CPUID_1_EBX_COUNT_SHIFT & 0xff, VM_VCPUS);
+	assert_int_equal(query(1, 0).ebx >> CPUID_1_EBX_COUNT_SHIFT & 0xff, 1);
 	assert_int_equal(query(1, 0).ebx >> 8 & 0xff, 0xff);
 	assert_int_equal(query(1, 0).ebx & 0xff, 0);
 	assert_int_equal(query(0xb, 0).edx, 5);
 	assert_int_equal(query(0xb, 1).edx, 5);
+}
+
+/* One socket, one thread a core; the third level of cache is everybody's. */
+static void topology(void **state)
+{
+	static const struct {
+		unsigned count, bits;
+	} sizes[] = { { 1, 0 }, { 2, 1 }, { 3, 2 }, { 4, 2 }, { 5, 3 }, { 64, 6 } };
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
+		unsigned count = sizes[i].count, bits = sizes[i].bits;
+
+		make(CPU_INTEL, ~0u);
+		features.max_basic = 0x20;
+		m.vm.vcpu_count = count;
+		m.v.id = count - 1;
+		cpuid_init(&m.vm);
+		assert_int_equal(query(0, 0).eax, 0x1f);
+		assert_int_equal(query(1, 0).ebx >> 16 & 0xff, count);
+		assert_int_equal(!!(query(1, 0).edx & CPUID_1_EDX_HTT), count > 1);
+		for (uint32_t leaf = 0xb; leaf <= 0x1f; leaf += 0x14) {
+			assert_int_equal(query(leaf, 0).eax, 0);
+			assert_int_equal(query(leaf, 0).ebx, 1);
+			assert_int_equal(query(leaf, 0).ecx, 0x100);
+			assert_int_equal(query(leaf, 1).eax, bits);
+			assert_int_equal(query(leaf, 1).ebx, count);
+			assert_int_equal(query(leaf, 1).ecx, 0x201);
+			assert_int_equal(query(leaf, 2).ebx, 0);
+			assert_int_equal(query(leaf, 2).ecx, 2);
+			assert_int_equal(query(leaf, 1).edx, count - 1);
+		}
+		assert_int_equal(query(4, 0).eax >> 26, (1u << bits) - 1);
+		assert_int_equal(query(4, 0).eax >> 14 & 0xfff, 0);
+		assert_int_equal(query(4, 2).eax >> 14 & 0xfff, (1u << bits) - 1);
+		assert_int_equal(query(4, 3).eax, 0);
+		make(CPU_AMD, ~0u);
+		m.vm.vcpu_count = count;
+		cpuid_init(&m.vm);
+		assert_int_equal(query(0x80000008, 0).ecx, bits << 12 | (count - 1));
+		assert_int_equal(query(0x8000001e, 0).eax, count - 1);
+		assert_int_equal(query(0x8000001e, 0).ebx, count - 1);
+		assert_int_equal(query(0x8000001e, 0).ecx, 0);
+		assert_int_equal(query(0x8000001d, 0).eax >> 14, 0);
+		assert_int_equal(query(0x8000001d, 2).eax >> 14, (1u << bits) - 1);
+		assert_int_equal(query(0x8000001d, 9).eax, 0);
+	}
 }
 
 static void beyond_the_last_leaf(void **state)
@@ -479,6 +526,7 @@ int main(void)
 		TEST(nothing_is_made_up),
 		TEST(masks_follow_features),
 		TEST(the_moving_bits),
+		TEST(topology),
 		TEST(beyond_the_last_leaf),
 		TEST(brand_caches_topology),
 		TEST(xsave_sizes),

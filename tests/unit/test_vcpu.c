@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sources: vmm/vcpu.c core/alloc.c tests/fake/virt.c tests/fake/pages.c tests/fake/cpu.c tests/fake/log.c tests/fake/panic.c */
+/* sources: vmm/vcpu.c vmm/vcpu_reset.c core/alloc.c tests/fake/virt.c tests/fake/pages.c tests/fake/cpu.c tests/fake/log.c tests/fake/panic.c */
 /*
  * What is decided between two entries: which event goes first, which window is asked for, when the
  * vCPU sleeps and what wakes it. The hardware, the interrupt controllers and the threads are fakes.
@@ -43,7 +43,8 @@ static struct {
 static struct {
 	unsigned blocks, wakes, yields, resets, ends, tsc_changes;
 	enum vm_end how;
-	int reset_error;
+	uint32_t during_reset;
+	unsigned kicks, apic_inits;
 	unsigned saves, loads;
 	/* Called by thread_block() and by exit_handle(). */
 	void (*sleep)(void);
@@ -191,26 +192,46 @@ void sched_yield(void)
 	seen.yields++;
 }
 
-int vm_reset(struct vm *m)
+/* The machine's reset, in which others may ask for the end. */
+void vm_join_reset(struct vcpu *vcpu)
 {
-	assert_ptr_equal(m, &vm);
+	assert_ptr_equal(vcpu, v);
+	assert_null(cpu.loaded);
 	seen.resets++;
-	return seen.reset_error;
+	vcpu->requests |= seen.during_reset;
 }
 
-void vm_ended(struct vm *m)
+void vm_leave(struct vcpu *vcpu)
 {
-	assert_ptr_equal(m, &vm);
+	assert_ptr_equal(vcpu, v);
 	/* The CPU has let go of it by then. */
 	assert_null(cpu.loaded);
 	seen.ends++;
 }
 
+void vlapic_reset_init(struct vcpu *vcpu)
+{
+	(void)vcpu;
+	seen.apic_inits++;
+}
+
+void irq_kick(struct cpu *c)
+{
+	assert_ptr_not_equal(c, &cpu);
+	seen.kicks++;
+}
+
+struct cpu *cpus[CPUS_MAX];
+unsigned cpu_count;
+
 void vm_request_end(struct vm *m, enum vm_end how, const char *reason)
 {
 	assert_true(lock_held(&m->lock));
-	assert_string_equal(reason, "triple fault");
 	seen.how = how;
+	if (!strcmp(reason, "INIT"))
+		v->requests |= REQUEST_RESET;
+	else
+		assert_string_equal(reason, "triple fault");
 }
 
 void exit_handle(struct vcpu *vcpu)
@@ -228,6 +249,7 @@ static int setup(void **state)
 	memset(&vm, 0, sizeof(vm));
 	memset(&cpu, 0, sizeof(cpu));
 	cpu.thread = &thread;
+	thread.cpu = &cpu;
 	fake_cpu_use(&cpu);
 	vm.cpuid.phys_bits = 39;
 	v = vcpu_create(&vm, 0);
@@ -626,7 +648,8 @@ static void resets_of_the_machine(void **state)
 	vcpu_request(v, REQUEST_STOP | REQUEST_RESET);
 	run(0, NULL);
 	assert_int_equal(seen.resets, 2);
-	seen.reset_error = -EINVAL;
+	/* What comes during the reset is looked at before the guest goes on. */
+	seen.during_reset = REQUEST_STOP;
 	vcpu_request(v, REQUEST_RESET);
 	run(0, NULL);
 	assert_int_equal(seen.resets, 3);
@@ -642,11 +665,130 @@ static void others_wake_it(void **state)
 	v->requests = 0;
 	vcpu_request(v, REQUEST_NMI);
 	assert_int_equal(seen.wakes, 1);
-	v->thread = NULL; /* not started yet */
+	/* It has been woken for the first one. */
 	vcpu_request(v, REQUEST_IRQ);
 	assert_int_equal(seen.wakes, 1);
 	assert_int_equal(v->requests, REQUEST_NMI | REQUEST_IRQ);
+	v->requests = REQUEST_LOOK; /* its own */
+	vcpu_request(v, REQUEST_IRQ);
+	assert_int_equal(seen.wakes, 2);
+	v->requests = 0;
+	v->thread = NULL; /* not started yet */
+	vcpu_request(v, REQUEST_IRQ);
+	assert_int_equal(seen.wakes, 2);
+	assert_int_equal(v->requests, REQUEST_IRQ);
 	v->thread = &thread;
+}
+
+/* On another CPU, where it may be in the guest. */
+static void others_kick_it(void **state)
+{
+	struct cpu far = { .id = 1 };
+	struct thread other;
+
+	(void)state;
+	cpu.thread = &other;
+	far.thread = &thread;
+	thread.cpu = &far;
+	v->requests = 0;
+	assert_true(vcpu_may_be_inside(v));
+	vcpu_request(v, REQUEST_FLUSH);
+	assert_int_equal(seen.kicks, 1);
+	vcpu_request(v, REQUEST_IRQ);
+	assert_int_equal(seen.kicks, 1);
+	v->waits = true;
+	assert_false(vcpu_may_be_inside(v));
+	v->waits = false;
+	far.thread = &other; /* switched away: it will look */
+	assert_false(vcpu_may_be_inside(v));
+	v->requests = 0;
+	vcpu_request(v, REQUEST_IRQ);
+	assert_int_equal(seen.wakes, 2);
+	assert_int_equal(seen.kicks, 1);
+	thread.cpu = &cpu;
+}
+
+static uint32_t sipi(uint8_t vector)
+{
+	return REQUEST_SIPI | (uint32_t)vector << REQUEST_SIPI_VECTOR_SHIFT;
+}
+
+static void init_takes_a_sipi_back(void **state)
+{
+	(void)state;
+	v->requests = 0;
+	vcpu_request_sipi(v, 0x9f);
+	assert_int_equal(v->requests, sipi(0x9f));
+	vcpu_request_sipi(v, 0x60);
+	assert_int_equal(v->requests, sipi(0x9f));
+	vcpu_request(v, REQUEST_INIT | REQUEST_NMI);
+	assert_int_equal(v->requests, REQUEST_INIT | REQUEST_NMI);
+	vcpu_request_sipi(v, 0x60);
+	assert_int_equal(v->requests, REQUEST_INIT | REQUEST_NMI | sipi(0x60));
+}
+
+static void send_sipi(void)
+{
+	vcpu_request_sipi(v, 0x9f);
+}
+
+static void send_init_and_nmi(unsigned t)
+{
+	v->halted = t == 0;
+	if (t == 0)
+		vcpu_request(v, REQUEST_INIT | REQUEST_NMI | REQUEST_IRQ);
+}
+
+/* INIT stops all but the boot CPU, and keeps what the manual's table says. */
+static void init_and_sipi(void **state)
+{
+	(void)state;
+	v->id = 1;
+	vm.cpuid.basic[1].eax = 0x306a9;
+	hw->regs[VREG_STAR] = 0x1234;
+	hw->regs[VREG_PAT] = 0x5678;
+	hw->regs[VREG_CR3] = 0x9000;
+	hw->regs[VREG_CR0] = CR0_PE | CR0_ET | CR0_NW;
+	v->tsc_offset = 77;
+	v->fpu.xcr0 = 7;
+	seen.sleep = send_sipi;
+	run(2, send_init_and_nmi);
+	assert_int_equal(seen.apic_inits, 1);
+	assert_int_equal(seen.blocks, 1);
+	assert_int_equal(seen.resets, 0);
+	assert_int_equal(hw->regs[VREG_STAR], 0x1234);
+	assert_int_equal(hw->regs[VREG_PAT], 0x5678);
+	assert_int_equal(hw->regs[VREG_CR3], 0);
+	assert_int_equal(hw->regs[VREG_CR0], CR0_ET | CR0_NW);
+	assert_int_equal(hw->regs[VREG_TSC_OFFSET], 77);
+	assert_int_equal(v->fpu.xcr0, 7);
+	assert_int_equal(v->hw.gpr[RDX], 0x306a9);
+	assert_int_equal(v->hw.rip, 0);
+	assert_int_equal(hw->segments[VSEG_CS].selector, 0x9f00);
+	assert_int_equal(hw->segments[VSEG_CS].base, 0x9f000);
+	assert_false(v->waits_for_sipi || v->halted);
+	/* A second one is nothing. */
+	vcpu_request_sipi(v, 0x60);
+	v->hw.rip = 0x100;
+	run(1, NULL);
+	assert_int_equal(v->hw.rip, 0x100);
+	v->id = 0;
+}
+
+/* After RESET too, and what they had made of their clocks is forgotten. */
+static void reset_waits_for_sipi(void **state)
+{
+	(void)state;
+	vm.tsc_offset = 1000;
+	v->tsc_offset = 5;
+	vcpu_reset(v);
+	assert_false(v->waits_for_sipi);
+	assert_int_equal(v->tsc_offset, 1000);
+	assert_int_equal(hw->regs[VREG_TSC_OFFSET], 1000);
+	v->id = 1;
+	vcpu_reset(v);
+	assert_true(v->waits_for_sipi);
+	v->id = 0;
 }
 
 static void reset_forgets(void **state)
@@ -904,6 +1046,10 @@ int main(void)
 		TEST(something_pending_is_no_sleep),
 		TEST(resets_of_the_machine),
 		TEST(others_wake_it),
+		TEST(others_kick_it),
+		TEST(init_takes_a_sipi_back),
+		TEST(init_and_sipi),
+		TEST(reset_waits_for_sipi),
 		TEST(reset_forgets),
 		TEST(two_share_a_cpu),
 		TEST(double_faults),

@@ -420,8 +420,13 @@ static void init_and_startup(void **state)
 	put(APIC_ICR_LOW, APIC_MODE_INIT << 8);
 	assert_int_equal(fake_vcpu_take_requests(v), REQUEST_INIT);
 	put(APIC_ICR_LOW, APIC_MODE_SIPI << 8 | 0x08);
-	assert_int_equal(fake_vcpu_take_requests(v), REQUEST_SIPI);
-	assert_int_equal(v->lapic.sipi_vector, 8);
+	assert_int_equal(fake_vcpu_take_requests(v), REQUEST_SIPI | 8 << REQUEST_SIPI_VECTOR_SHIFT);
+	/* Nobody sends himself these by shorthand. */
+	put(APIC_ICR_LOW, APIC_ICR_SELF | APIC_MODE_INIT << 8);
+	put(APIC_ICR_LOW, APIC_ICR_ALL | APIC_MODE_INIT << 8);
+	put(APIC_ICR_LOW, APIC_ICR_SELF | APIC_MODE_SIPI << 8 | 8);
+	put(APIC_ICR_LOW, APIC_ICR_ALL | APIC_MODE_SIPI << 8 | 8);
+	assert_int_equal(fake_vcpu_take_requests(v), 0);
 	put(APIC_ICR_LOW, APIC_MODE_SMI << 8);
 	put(APIC_ICR_LOW, APIC_MODE_EXTINT << 8);
 	put(APIC_ICR_LOW, 3 << 8);

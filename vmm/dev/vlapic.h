@@ -29,7 +29,6 @@ struct vlapic {
 	uint8_t isr_depth;		   /* (o) */
 	uint8_t irr_words;		   /* (a) bit n: word n of IRR may be not zero */
 	uint8_t lines;			   /* (a) bit n: LINTn is asserted */
-	uint8_t sipi_vector;		   /* (a) of the last start-up IPI */
 	uint8_t timer_shift;		   /* (v) log2 of the divisor */
 	uint32_t errors;		   /* (a) since the last write to ESR */
 	/* (v) by register number: what we stored last, since hardware may overwrite the page */

@@ -69,23 +69,24 @@ static bool message_take(struct vcpu *v, const struct apic_message *m)
 		return true;
 	case APIC_MODE_NMI: vcpu_request(v, REQUEST_NMI); return true;
 	case APIC_MODE_INIT: vcpu_request(v, REQUEST_INIT); return true;
-	case APIC_MODE_SIPI:
-		__atomic_store_n(&v->lapic.sipi_vector, m->vector, __ATOMIC_RELAXED);
-		vcpu_request(v, REQUEST_SIPI);
-		return true;
+	case APIC_MODE_SIPI: vcpu_request_sipi(v, m->vector); return true;
 	default:
 		/* No system management mode; ExtINT needs an INTA cycle, which only LINT0 has. */
 		return false;
 	}
 }
 
-/* The one among those that m means whose work is the least urgent; NULL: there is none. */
+/*
+ * The one among those that m means whose work is the least urgent; NULL: there is none. Of several
+ * the first one after the last choice: so they take turns.
+ */
 static struct vcpu *lowest_priority(struct vm *vm, const struct apic_message *m)
 {
+	unsigned turn = __atomic_fetch_add(&vm->lowest_turn, 1, __ATOMIC_RELAXED);
 	struct vcpu *best = NULL;
 
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
-		struct vcpu *v = vm->vcpus[i];
+		struct vcpu *v = vm->vcpus[(turn + i) % vm->vcpu_count];
 
 		if (!message_matches(v, m) || !vlapic_switched_on(v))
 			continue;
@@ -149,6 +150,10 @@ static __attribute__((noinline)) void send_message(struct vcpu *v, uint32_t icr_
 
 	/* The trigger mode means something only here: an INIT that is taken back does nothing. */
 	if (m.mode == APIC_MODE_INIT && icr_low & APIC_ICR_LEVEL && !(icr_low & APIC_ICR_ASSERT))
+		return;
+	/* Nor is there an INIT or a SIPI to oneself by shorthand (SDM 3, "Valid Combinations"). */
+	if ((m.mode == APIC_MODE_INIT || m.mode == APIC_MODE_SIPI) &&
+	    (shorthand == APIC_ICR_SELF || shorthand == APIC_ICR_ALL))
 		return;
 	if (m.mode <= APIC_MODE_LOWEST && m.vector < APIC_FIRST_VECTOR)
 		vlapic_error(v, APIC_ESR_SEND_VECTOR);

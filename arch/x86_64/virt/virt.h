@@ -7,6 +7,7 @@
 #define VIRT_H
 
 #include "lib/addr.h"
+#include "lib/lock.h"
 
 /* General registers in the order of their encoding in ModRM and REX. */
 enum gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15, GPRS };
@@ -73,6 +74,8 @@ enum vreg {
 	VREG_TSC_OFFSET, /* what the guest's TSC is ahead of the host's */
 	VREG_APIC_PAGE, /* guest physical address where the hardware may serve the APIC's registers;
 			   ~0: nowhere */
+	VREG_NESTED_TLB, /* written only: the next entry forgets what the CPU has cached of the
+			    nested tables */
 	VREGS
 };
 
@@ -205,11 +208,18 @@ struct vm_exit {
 	uint64_t raw[4]; /* the hardware's own words; for dumps only */
 };
 
-/* The guest's permission maps and nested page tables; one a VM. */
+/*
+ * The guest's permission maps and nested page tables; one a VM. Locks: (c) constant while vCPUs
+ * run, (n) lock.
+ */
 struct virt_vm {
-	struct ptab *nested;
-	uint8_t *io_map;   /* the vendor's layout */
-	uint8_t *msr_map;  /* the vendor's layout */
+	struct ptab *nested; /* (n) what is mapped there */
+	struct lock lock;
+	unsigned vcpu_count; /* (c) set before the first vcpu_init() */
+	unsigned apic_users; /* (n) vCPUs whose APIC's registers are at their usual place */
+	bool apic_mapped;    /* (n) apic_access is there */
+	uint8_t *io_map;     /* the vendor's layout */
+	uint8_t *msr_map;    /* the vendor's layout */
 	void *apic_access; /* the vendor's: the page that stands for the APICs' registers in nested
 			      tables */
 };

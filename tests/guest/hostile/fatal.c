@@ -16,7 +16,7 @@
 #define FAR	0x8000000000ull /* 512 GiB: beyond RAM, within what the CPU addresses */
 #define RAM_END 0x8000000ull	/* the test gives the guest 128 MiB */
 
-enum { NAME = 'h', ICR_INIT = 5 << 8 };
+enum { NAME = 'h' };
 
 static void jump_to(uint64_t at)
 {

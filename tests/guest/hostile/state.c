@@ -7,7 +7,7 @@
 #include "lib/test.h"
 #include "lib/trap.h"
 
-enum { PIT_CH0_MODE0 = 0x30, RESORT_HZ = 40, PIT_PIN = 2, PINS = 24, ICR_INIT = 5 << 8 };
+enum { PIT_CH0_MODE0 = 0x30, RESORT_HZ = 40, PIT_PIN = 2, PINS = 24 };
 enum { TICKS_MAX = 3, RTC_512HZ = 7, CPUID_1_ECX_XSAVE = 1 << 26 };
 
 static uint64_t state;

@@ -80,6 +80,14 @@ void apic_init(void)
 	apic_write(LAPIC_TPR, 0);
 }
 
+void apic_init_cpu(void)
+{
+	if (x2apic)
+		wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | APIC_BASE_EN | APIC_BASE_EXTD);
+	apic_write(LAPIC_SVR, SVR_ENABLE | SPURIOUS_VECTOR);
+	apic_write(LAPIC_TPR, 0);
+}
+
 void apic_init_virtual_wire(void)
 {
 	apic_init();
@@ -88,11 +96,16 @@ void apic_init_virtual_wire(void)
 
 void apic_send_icr(uint32_t low)
 {
+	apic_send(x2apic ? apic_read(LAPIC_ID) : apic_read(LAPIC_ID) >> 24, low);
+}
+
+void apic_send(uint32_t dest, uint32_t low)
+{
 	if (x2apic) {
-		wrmsr(MSR_X2APIC + LAPIC_ICR / 16, (uint64_t)apic_read(LAPIC_ID) << 32 | low);
+		wrmsr(MSR_X2APIC + LAPIC_ICR / 16, (uint64_t)dest << 32 | low);
 		return;
 	}
-	apic_write(LAPIC_ICR_HIGH, apic_read(LAPIC_ID));
+	apic_write(LAPIC_ICR_HIGH, dest << 24);
 	apic_write(LAPIC_ICR, low);
 	for (int i = 0; i < 100000 && (apic_read(LAPIC_ICR) & ICR_PENDING); i++)
 		pause();

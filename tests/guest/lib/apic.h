@@ -8,6 +8,8 @@
 
 /* Masks the PIC and all LVTs, sets TPR 0, and enables the APIC with spurious vector 0xFF. */
 void apic_init(void);
+/* For another CPU than the first: into the mode that the first is in, and enabled. */
+void apic_init_cpu(void);
 /* Enables the APIC and lets the PIC through LINT0, as firmware leaves a PC. */
 void apic_init_virtual_wire(void);
 bool apic_has_x2apic(void);
@@ -26,6 +28,8 @@ bool apic_bit(uint32_t bank, uint8_t vector);
 void apic_send_self(uint8_t vector);
 /* An ICR command to the own APIC by physical destination. */
 void apic_send_icr(uint32_t low);
+/* An ICR command to any; dest as the mode has it: 8 bits, or 32. */
+void apic_send(uint32_t dest, uint32_t low);
 /* Sets a handler that counts (trap_count) and does EOI. */
 void apic_handle(uint8_t vector);
 

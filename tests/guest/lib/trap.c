@@ -4,7 +4,7 @@
 #include "cpu.h"
 #include "test.h"
 
-enum { IST_DF = 1, IST_NMI = 2, STACK_BYTES = 8192, GATE_INTERRUPT = 0x8e, GATE_DPL3 = 0x60 };
+enum { IST_DF = 1, IST_NMI = 2, GATE_INTERRUPT = 0x8e, GATE_DPL3 = 0x60 };
 
 struct gate {
 	uint16_t offset_low, selector;
@@ -26,20 +26,20 @@ volatile uint32_t trap_count[256];
 static trap_handler handlers[256];
 static struct gate idt[256] __attribute__((aligned(16)));
 static struct tss tss __attribute__((aligned(16)));
-static uint8_t stacks[3][STACK_BYTES] __attribute__((aligned(16)));
+static uint8_t stacks[3][TRAP_STACK] __attribute__((aligned(16)));
 
-static void load_tss(void)
+static void load_tss(uint64_t *gdt, struct tss *t, uint8_t (*stack)[TRAP_STACK])
 {
-	uint64_t base = (uint64_t)&tss;
-	uint64_t *desc = &start_gdt[SEL_TSS / 8];
+	uint64_t base = (uint64_t)t;
+	uint64_t *desc = &gdt[SEL_TSS / 8];
 
 	for (int i = 0; i < 3; i++)
-		tss.rsp[i] = (uint64_t)stacks[0] + STACK_BYTES;
-	tss.ist[IST_DF - 1] = (uint64_t)stacks[1] + STACK_BYTES;
-	tss.ist[IST_NMI - 1] = (uint64_t)stacks[2] + STACK_BYTES;
-	tss.iomap = sizeof(tss);
+		t->rsp[i] = (uint64_t)stack[0] + TRAP_STACK;
+	t->ist[IST_DF - 1] = (uint64_t)stack[1] + TRAP_STACK;
+	t->ist[IST_NMI - 1] = (uint64_t)stack[2] + TRAP_STACK;
+	t->iomap = sizeof(*t);
 	/* present, 64-bit TSS, available */
-	desc[0] = (sizeof(tss) - 1) | (base & 0xffffff) << 16 | 0x89ull << 40 |
+	desc[0] = (sizeof(*t) - 1) | (base & 0xffffff) << 16 | 0x89ull << 40 |
 		  (base >> 24 & 0xff) << 56;
 	desc[1] = base >> 32;
 	asm volatile("ltr %w0" ::"r"(SEL_TSS));
@@ -70,7 +70,20 @@ void trap_init(void)
 		set_gate((uint8_t)v, trap_stubs[v]);
 	idt[VEC_DF].ist = IST_DF;
 	idt[VEC_NMI].ist = IST_NMI;
-	load_tss();
+	load_tss(start_gdt, &tss, stacks);
+	trap_load_idt(idt, sizeof(idt) - 1);
+}
+
+void trap_init_cpu(struct trap_cpu *c)
+{
+	struct {
+		uint16_t limit;
+		uint64_t base;
+	} __attribute__((packed)) gdtr = { sizeof(c->gdt) - 1, (uint64_t)c->gdt };
+
+	memcpy(c->gdt, start_gdt, sizeof(c->gdt));
+	asm volatile("lgdt %0" ::"m"(gdtr));
+	load_tss(c->gdt, (struct tss *)c->tss, c->stacks);
 	trap_load_idt(idt, sizeof(idt) - 1);
 }
 

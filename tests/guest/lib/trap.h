@@ -9,6 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hw.h"
+
+enum { TRAP_STACK = 8192 };
+
 struct trap_frame {
 	uint64_t r15, r14, r13, r12, r11, r10, r9, r8;
 	uint64_t rdi, rsi, rbp, rbx, rdx, rcx, rax;
@@ -28,6 +32,14 @@ extern volatile uint32_t trap_count[256];
 
 typedef void (*trap_handler)(struct trap_frame *f);
 
+/* A CPU's own descriptor tables and stacks for exceptions. */
+struct trap_cpu {
+	uint64_t gdt[SEL_BYTES / 8];
+	uint8_t tss[112], stacks[3][TRAP_STACK];
+} __attribute__((aligned(16)));
+
+/* What trap_init() does, for another CPU than the first, with the same IDT. */
+void trap_init_cpu(struct trap_cpu *c);
 /* GDT's TSS, IDT with all 256 vectors; #DF and NMI have stacks of their own. */
 void trap_init(void);
 /* 0 takes the handler away. Interrupts (32 up) without one are counted only, and get no EOI. */

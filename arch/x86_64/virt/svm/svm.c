@@ -54,6 +54,8 @@ static int probe(void)
 		.flush_by_asid = leaf.edx & CPUID_8000000A_EDX_FLUSH_BY_ASID,
 		.decode_assists = leaf.edx & CPUID_8000000A_EDX_DECODE_ASSISTS,
 		.vmcb_clean = leaf.edx & CPUID_8000000A_EDX_VMCB_CLEAN,
+		.pause_filter = leaf.edx & CPUID_8000000A_EDX_PAUSE_FILTER,
+		.pause_threshold = leaf.edx & CPUID_8000000A_EDX_PAUSE_THRESHOLD,
 	};
 	log_info("svm: nested paging, %u ASIDs%s%s%s%s", svm_features.asids,
 		 svm_features.next_rip ? ", next RIP" : ", no next RIP",

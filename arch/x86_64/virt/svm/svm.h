@@ -10,6 +10,7 @@
 struct svm_features {
 	uint32_t asids;
 	bool next_rip, flush_by_asid, decode_assists, vmcb_clean;
+	bool pause_filter, pause_threshold;
 };
 
 extern struct svm_features svm_features;

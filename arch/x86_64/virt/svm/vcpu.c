@@ -30,6 +30,24 @@ static void set_intercepts(struct vmcb_control *c)
 	c->intercept_exceptions = 1u << VEC_MC | 1u << VEC_DB | 1u << VEC_AC;
 }
 
+/* So many PAUSEs, no further apart than so many ticks, are a loop that waits for another vCPU. */
+enum { PAUSE_COUNT = 3000, PAUSE_TICKS = 128 };
+
+/*
+ * Who has but one CPU waits for nobody else's. Without the filter each PAUSE exits: who says PAUSE
+ * has nothing better to do.
+ */
+static void set_pause(struct vmcb_control *c, unsigned vcpu_count)
+{
+	if (vcpu_count < 2)
+		return;
+	c->intercept_1 |= INTERCEPT_PAUSE;
+	if (svm_features.pause_filter)
+		c->pause_filter_count = PAUSE_COUNT;
+	if (svm_features.pause_threshold)
+		c->pause_filter_threshold = PAUSE_TICKS;
+}
+
 int svm_vcpu_init(struct virt_vcpu *v)
 {
 	struct svm_vcpu *s = page_alloc(ORDER_4K, MEM_VM);
@@ -100,6 +118,7 @@ void svm_vcpu_reset(struct virt_vcpu *v)
 
 	memset(b, 0, sizeof(*b));
 	set_intercepts(&b->control);
+	set_pause(&b->control, v->vm->vcpu_count);
 	b->control.asid = asid;
 	b->control.iopm_base = hpa_of(v->vm->io_map).raw;
 	b->control.msrpm_base = hpa_of(v->vm->msr_map).raw;
@@ -221,6 +240,7 @@ void svm_set(struct virt_vcpu *v, enum vreg reg, uint64_t value)
 		b->control.clean &= ~(uint32_t)CLEAN_TPR;
 		return;
 	case VREG_NMI_BLOCKED: svm_of(v)->nmi_blocked = value; return;
+	case VREG_NESTED_TLB: flush(b); return;
 	case VREG_TSC_AUX:
 		svm_of(v)->tsc_aux = value;
 		if (svm_of(v)->loaded)

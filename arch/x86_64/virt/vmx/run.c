@@ -5,6 +5,7 @@
  */
 #include "arch/x86_64/virt/vmx/vmx.h"
 
+#include "arch/x86_64/apic.h"
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/trap.h"
 
@@ -168,7 +169,7 @@ static void exit_apic_access(struct virt_vcpu *v)
 	delivering_take(v);
 	address_space_note(&v->exit);
 	v->exit.mem = (struct exit_mem){
-		.gpa = gpa(vmx_vcpu(v)->apic_page | (q & QUAL_APIC_OFFSET)),
+		.gpa = gpa(APIC_BASE_DEFAULT | (q & QUAL_APIC_OFFSET)),
 		.error = type == APIC_ACCESS_WRITE   ? PF_W
 			 : type == APIC_ACCESS_FETCH ? PF_I
 						     : 0,

@@ -5,6 +5,7 @@
  */
 #include "arch/x86_64/virt/vmx/vmx.h"
 
+#include "arch/x86_64/apic.h"
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/cpuid.h"
@@ -23,7 +24,10 @@ _Static_assert(sizeof(struct vmx_vcpu) <= PAGE_SIZE, "it is allocated as a page"
 /* Bits of CR0 that a guest does not change without an exit. NE must be on; caching is Plinth's. */
 static const uint64_t cr0_owned = CR0_PE | CR0_NE | CR0_NW | CR0_CD | CR0_PG;
 
-enum { VPIDS = 1024, APIC_TPR = 0x80, PDPTES = 4 };
+enum { VPIDS = 1024, PDPTES = 4 };
+
+/* In TSC ticks: PAUSEs no further apart than this are one loop, which exits after so long. */
+enum { PAUSE_GAP = 128, PAUSE_WINDOW = 4096 };
 
 #define CR3_PDPT_ADDR  0xffffffe0ull
 #define PDPTE_RESERVED (BIT(1) | BIT(2) | BIT(5) | BIT(6) | BIT(7) | BIT(8))
@@ -31,6 +35,7 @@ enum { VPIDS = 1024, APIC_TPR = 0x80, PDPTES = 4 };
 #define RESET_CR0     (CR0_CD | CR0_NW | CR0_ET)
 #define RESET_CS_BASE 0xffff0000ull
 #define NO_VMCS	      (~0ull)
+#define NO_PAGE	      (~0ull)
 
 static const uint32_t msr_numbers[VMX_MSRS] = {
 	[VMX_MSR_STAR] = MSR_STAR,
@@ -81,7 +86,13 @@ static void controls_write(struct virt_vcpu *v)
 
 	vmcs_write(VMCS_PIN_CONTROLS, c->pin);
 	vmcs_write(VMCS_PROC_CONTROLS, c->proc);
-	vmcs_write(VMCS_PROC2_CONTROLS, c->proc2);
+	/* Who has but one CPU waits for nobody else's. */
+	vmcs_write(VMCS_PROC2_CONTROLS,
+		   v->vm->vcpu_count > 1 ? c->proc2 : c->proc2 & ~(uint32_t)PROC2_PAUSE_LOOP);
+	if (c->proc2 & PROC2_PAUSE_LOOP) {
+		vmcs_write(VMCS_PLE_GAP, PAUSE_GAP);
+		vmcs_write(VMCS_PLE_WINDOW, PAUSE_WINDOW);
+	}
 	vmcs_write(VMCS_EXIT_CONTROLS, c->exit);
 	vmcs_write(VMCS_ENTRY_CONTROLS, c->entry);
 	/* #DB and #AC: a guest may have the CPU deliver them for ever (CVE-2015-8104, -5307). */
@@ -143,7 +154,6 @@ int vmx_vcpu_init(struct virt_vcpu *v)
 		goto err_alloc;
 	x->eptp = hpa_of(v->vm->nested->root).raw | EPTP_WALK4 | EPTP_WB |
 		  (vmx_caps.ept_vpid & CAP_EPT_AD ? EPTP_AD : 0);
-	x->apic_page = VMX_NO_PAGE;
 	region->revision = vmx_caps.revision;
 	/* The first loading of a new region is after VMCLEAR. */
 	vmcs_clear(hpa_of(region).raw);
@@ -292,7 +302,7 @@ static uint64_t special_get(struct virt_vcpu *v, enum vreg reg)
 	case VREG_DR6: return x->loaded ? read_dr6() : x->dr6;
 	case VREG_NMI_BLOCKED: return !!(vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_NMI);
 	case VREG_TPR: return *tpr_of(v) >> 4;
-	case VREG_APIC_PAGE: return x->apic_page;
+	case VREG_APIC_PAGE: return x->apic_usual ? APIC_BASE_DEFAULT : NO_PAGE;
 	default: return 0;
 	}
 }
@@ -371,27 +381,29 @@ static void msr_set(struct vmx_vcpu *x, enum vmx_msr i, uint64_t value)
 
 /*
  * Where the hardware serves the APIC's registers, the nested tables have a page that stands for
- * them (SDM 3, "Virtualizing Memory-Mapped APIC Accesses"). Where that page cannot be, because
- * there is memory, Plinth's own way serves as well.
+ * them (SDM 3, "Virtualizing Memory-Mapped APIC Accesses"). All vCPUs have the same tables: so it
+ * is there only while the registers of all are, at their usual place; else Plinth's own way serves.
+ * A vCPU that leaves takes the page away and has to forget it. The others may go on by what they
+ * have cached: for them it is still right, and they forget it when they leave themselves.
  */
 static void apic_page_set(struct virt_vcpu *v, uint64_t at)
 {
 	struct vmx_vcpu *x = vmx_vcpu(v);
 	struct virt_vm *vm = v->vm;
-	hpa_t page = hpa_of(vm->apic_access), there;
+	bool usual = at == APIC_BASE_DEFAULT;
 
-	if (!vmx_caps.proc2_apic || at == x->apic_page)
+	if (!vmx_caps.serves_apic || usual == x->apic_usual)
 		return;
-	if (x->apic_page != VMX_NO_PAGE && ptab_unmap(vm->nested, x->apic_page, PAGE_SIZE))
-		return;
-	x->apic_page = VMX_NO_PAGE;
+	lock_take(&vm->lock);
+	x->apic_usual = usual;
+	vm->apic_users += usual ? 1 : -1;
+	if (usual && vm->apic_users == vm->vcpu_count)
+		vm->apic_mapped = !ptab_map(vm->nested, APIC_BASE_DEFAULT, hpa_of(vm->apic_access),
+					    PAGE_SIZE, PTAB_R | PTAB_W);
+	else if (vm->apic_mapped)
+		vm->apic_mapped = ptab_unmap(vm->nested, APIC_BASE_DEFAULT, PAGE_SIZE);
+	lock_drop(&vm->lock);
 	x->todo |= TODO_FLUSH_NESTED;
-	if (at != VMX_NO_PAGE &&
-	    (!ptab_map(vm->nested, at, page, PAGE_SIZE, PTAB_R | PTAB_W) ||
-	     (!ptab_lookup(vm->nested, at, &there, NULL, NULL) && there.raw == page.raw)))
-		x->apic_page = at;
-	vmcs_write(VMCS_PROC2_CONTROLS,
-		   vmx_caps.proc2 | (x->apic_page == VMX_NO_PAGE ? 0 : vmx_caps.proc2_apic));
 }
 
 static void special_set(struct virt_vcpu *v, enum vreg reg, uint64_t value)
@@ -416,6 +428,7 @@ static void special_set(struct virt_vcpu *v, enum vreg reg, uint64_t value)
 			*tpr_of(v) = value << 4;
 		break;
 	case VREG_APIC_PAGE: apic_page_set(v, value); break;
+	case VREG_NESTED_TLB: x->todo |= TODO_FLUSH_NESTED; break;
 	default: break;
 	}
 }

@@ -75,6 +75,8 @@
 	X(ENTRY_INSN_LENGTH, 0x401a)       \
 	X(TPR_THRESHOLD, 0x401c)           \
 	X(PROC2_CONTROLS, 0x401e)          \
+	X(PLE_GAP, 0x4020)                 \
+	X(PLE_WINDOW, 0x4022)              \
 	/* 32-bit read-only data */        \
 	X(INSTRUCTION_ERROR, 0x4400)       \
 	X(EXIT_REASON, 0x4402)             \
@@ -212,6 +214,7 @@ enum { MEMORY_TYPE_UC = 0, MEMORY_TYPE_WB = 6 };
 #define PROC2_UNRESTRICTED_GUEST (1u << 7)
 #define PROC2_APIC_REGISTERS	 (1u << 8)
 #define PROC2_VIRTUAL_INTERRUPTS (1u << 9)
+#define PROC2_PAUSE_LOOP	 (1u << 10)
 #define PROC2_INVPCID		 (1u << 12)
 #define PROC2_XSAVES		 (1u << 20)
 

@@ -96,10 +96,10 @@ static const struct control_word proc_word = {
 /* Reads and writes of the APIC's registers in memory without our decoding them. */
 #define APIC_PAGE_BITS (PROC2_APIC_ACCESS | PROC2_APIC_REGISTERS)
 
-static const struct control_word proc2_word = { MSR_VMX_PROCBASED_CTLS2, MSR_VMX_PROCBASED_CTLS2,
-						proc2_needed,
-						PROC2_RDTSCP | PROC2_INVPCID | APIC_PAGE_BITS,
-						PROC2_VIRTUAL_INTERRUPTS };
+static const struct control_word proc2_word = {
+	MSR_VMX_PROCBASED_CTLS2, MSR_VMX_PROCBASED_CTLS2, proc2_needed,
+	PROC2_RDTSCP | PROC2_INVPCID | PROC2_PAUSE_LOOP | APIC_PAGE_BITS, PROC2_VIRTUAL_INTERRUPTS
+};
 static const struct control_word exit_word = { MSR_VMX_EXIT_CTLS, MSR_VMX_TRUE_EXIT_CTLS,
 					       exit_needed, 0, 0 };
 static const struct control_word entry_word = { MSR_VMX_ENTRY_CTLS, MSR_VMX_TRUE_ENTRY_CTLS,
@@ -163,10 +163,10 @@ static int words_choose(void)
 		error = word_choose(&exit_word, has_true, &c->exit);
 	if (!error)
 		error = word_choose(&entry_word, has_true, &c->entry);
-	/* Both or none, and only while a vCPU's APIC is in that mode. */
-	if ((c->proc2 & APIC_PAGE_BITS) == APIC_PAGE_BITS)
-		c->proc2_apic = APIC_PAGE_BITS;
-	c->proc2 &= ~APIC_PAGE_BITS;
+	/* Both or none. They mean nothing where the page for it is not mapped. */
+	c->serves_apic = (c->proc2 & APIC_PAGE_BITS) == APIC_PAGE_BITS;
+	if (!c->serves_apic)
+		c->proc2 &= ~APIC_PAGE_BITS;
 	/* Set later, for a guest in long mode. */
 	c->entry &= ~ENTRYC_IA32E;
 	return error;

@@ -10,8 +10,8 @@
 struct vmx_caps {
 	uint32_t revision;
 	uint32_t pin, proc, proc2, exit, entry;
-	uint32_t proc2_apic; /* what is on as well while the APIC's registers are in memory; or 0 */
-	uint64_t ept_vpid;   /* IA32_VMX_EPT_VPID_CAP */
+	bool serves_apic;  /* the hardware knows the APIC's registers in memory */
+	uint64_t ept_vpid; /* IA32_VMX_EPT_VPID_CAP */
 	uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
 	uint64_t cr4_pass;	   /* the bits of CR4 that a guest changes without an exit */
 	bool tsc_aux;		   /* the CPU has IA32_TSC_AUX */
@@ -41,8 +41,6 @@ enum vmx_todo {
 	TODO_TPR_THRESHOLD = 8, /* at each entry, while WINDOW_TPR is wanted */
 };
 
-#define VMX_NO_PAGE (~0ull)
-
 /* v->vendor */
 struct vmx_vcpu {
 	uint64_t rsp, rflags; /* what the VMCS holds */
@@ -53,8 +51,8 @@ struct vmx_vcpu {
 	uint8_t shadow;	      /* that the VMCS holds */
 	uint16_t vpid;
 	uint64_t eptp;
-	uint64_t apic_page; /* guest physical, of the APIC's registers; VMX_NO_PAGE: not served */
-	const void *cpu;    /* that it was loaded on last */
+	bool apic_usual;	 /* the APIC's registers are at APIC_BASE_DEFAULT */
+	const void *cpu;	 /* that it was loaded on last */
 	uint64_t msrs[VMX_MSRS]; /* while not loaded; dr, dr6 and cr2 too */
 	uint64_t dr[VMX_DRS], dr6, cr2;
 };
