@@ -6,6 +6,7 @@
 #include "core/thread.h"
 #include "lib/lock.h"
 #include "vmm/bus.h"
+#include "vmm/config/config.h"
 #include "vmm/cpuid.h"
 #include "vmm/dev/vdebug.h"
 #include "vmm/dev/vi8042.h"
@@ -25,25 +26,11 @@ enum { VM_VCPUS = 64 };
 /* How a VM ended. */
 enum vm_end { VM_RUNNING, VM_POWERED_OFF, VM_RESET, VM_EXIT_PORT, VM_CRASHED };
 
-struct vm_config {
-	char name[32];
-	uint64_t memory;       /* bytes */
-	unsigned cpus;	       /* 1 to VM_VCPUS */
-	const uint8_t *kernel; /* host virtual */
-	uint64_t kernel_size;
-	const uint8_t *initrd; /* the first module after the kernel; NULL: none */
-	uint64_t initrd_size;
-	char cmdline[2048];
-	uint64_t boot_time; /* seconds since 1970 */
-	bool end_on_reset;  /* a reset ends the VM instead of starting it again */
-	bool debug_ports;   /* 0xE9 and 0xF4, as QEMU has them */
-};
-
 /*
  * A guest's RAM in host memory: blocks of pages, mapped side by side in the host's address space.
  */
 enum { VM_BLOCKS = 1024 };
-#define VM_MEMORY_MIN (4 * MIB)
+#define VM_MEMORY_MIN CONFIG_MEMORY_MIN
 
 struct vm_memory {
 	struct vm_block {
