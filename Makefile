@@ -19,6 +19,7 @@ export ACCEL KERNEL INITRD CMDLINE CPUS VCPUS MEM MACHINE_MEM PLINTH COUNT DIREC
 PURPOSES := build
 PURPOSES += $(if $(filter run iso gdb linux memtest,$(GOALS)),run $(EMU))
 PURPOSES += $(if $(filter gdb,$(GOALS)),gdb)
+PURPOSES += $(if $(filter plinth-check,$(GOALS))$(CONFIG),check)
 PURPOSES += $(if $(filter iso test test-all,$(GOALS)),iso)
 PURPOSES += $(if $(filter test test-all bench guests,$(GOALS)),run qemu bochs gdb test)
 PURPOSES += $(if $(filter format,$(GOALS)),test)
@@ -121,6 +122,14 @@ $(B)/initrd.cpio.gz: tools/initrd $(B)/ticks $(wildcard guests/busybox/*)
 	$(call say,INITRD,$@)
 	$(Q)tools/initrd $@ $(B)/ticks
 
+# A program for people's own desks, from the sources that Plinth itself reads configs with.
+CHECK_SOURCES := tools/plinth-check/main.c $(sort $(wildcard vmm/config/*.c)) lib/utf8.c lib/str.c lib/printf.c
+$(B)/plinth-check: $(CHECK_SOURCES) $(wildcard vmm/config/*.h) lib/utf8.h Makefile
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wshadow -I. $(CHECK_SOURCES) -o $@
+plinth-check: $(B)/plinth-check ## build build/plinth-check, which tests a plinth.toml
+
 linux: ## fetch Debian's kernels into build/linux/
 	$(Q)tools/fetch linux-cloud linux-generic
 memtest: ## fetch Debian's memtest86+ into build/linux/
@@ -137,7 +146,7 @@ iso: $(NEEDS) ## make build/plinth.iso: boots from CD and USB stick, BIOS and UE
 	$(Q)tools/run --iso $(B)/plinth.iso
 gdb: $(NEEDS) ## QEMU stopped at Plinth's entry, gdb attached
 	@tools/run --gdb
-TESTED := all generated guests linux memtest $(B)/initrd.cpio.gz
+TESTED := all generated guests linux memtest plinth-check $(B)/initrd.cpio.gz
 test: $(TESTED) ## every test but the longest (T=name: those that have it in their name)
 	@tests/run $(T)
 test-all: $(TESTED) ## the longest tests, too
@@ -156,7 +165,7 @@ help: ## this text
 	@cat tools/help
 
 FORCE:
-.PHONY: all generated linux memtest guests run iso gdb test test-all bench format clean clean-all help FORCE
+.PHONY: all generated plinth-check linux memtest guests run iso gdb test test-all bench format clean clean-all help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
