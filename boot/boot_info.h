@@ -7,7 +7,7 @@
 
 #include "lib/addr.h"
 
-enum { BOOT_REGIONS = 128, BOOT_MODULES = 32, BOOT_STRING = 2048 };
+enum { BOOT_REGIONS = 128, BOOT_MODULES = 32, BOOT_STRING = 2048, BOOT_NAME = 64 };
 
 /* The types of an E820 entry (ACPI, "System Address Map Interfaces"). */
 enum region_type {
@@ -29,6 +29,11 @@ struct boot_module {
 	char cmdline[BOOT_STRING]; /* the module's line in the boot loader's config, file name
 				      removed */
 	bool cmdline_cut;
+	/*
+	 * The last part of the line's first word, file name included where the loader gives it; for
+	 * a config to name the module by. Empty: there is none, or it is too long.
+	 */
+	char name[BOOT_NAME];
 };
 
 struct boot_info {

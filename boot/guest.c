@@ -1,83 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* From boot modules to a struct vm_config; and the summary at the end. */
+/* The guest that runs, of those that boot/config.c makes; and the summary at the end. */
 #include "boot/guest.h"
-#include "arch/x86_64/layout.h"
+#include "boot/config.h"
 #include "core/pmem.h"
 #include "core/timer.h"
-#include "core/ramlist.h"
-#include "drivers/acpi.h"
-#include "drivers/rtc.h"
-#include "lib/errno.h"
+#include "drivers/end.h"
 #include "lib/log.h"
-#include "lib/string.h"
 #include "vmm/vm.h"
 
 enum { STATUS_OK = 0, STATUS_CRASHED = 0x7e, STATUS_FAILED = 0x7f };
-
-/*
- * For Plinth itself when the guest may have the rest: page tables, devices, what later guests need.
- */
-#define RESERVE (32 * MIB)
-
-static uint64_t default_memory(void)
-{
-	uint64_t free = pmem_free();
-
-	return free > RESERVE ? ALIGN_DOWN(free - RESERVE, 2 * MIB) : 0;
-}
-
-/* Whether a loader has put the module where the direct map reaches it. */
-static bool is_in_ram(const struct boot_info *info, const struct boot_module *m)
-{
-	const struct ramlist ram = { .regions = info->regions,
-				     .region_count = info->region_count,
-				     .end = DIRECT_SIZE };
-	uint64_t start = m->start.raw;
-	struct boot_region run;
-
-	return !m->size || (ramlist_next(&ram, ALIGN_DOWN(start, PAGE_SIZE), &run) &&
-			    run.base <= start && m->size <= run.size - (start - run.base));
-}
-
-static int check_modules(const struct boot_info *info)
-{
-	for (unsigned i = 0; i < info->module_count; i++) {
-		const struct boot_module *m = &info->modules[i];
-
-		/* A line that was cut is worse than none: what is missing may be what mattered. */
-		if (m->cmdline_cut) {
-			log_error("boot: the command line of module %u is longer than %u bytes, "
-				  "the most that Plinth takes: shorten it",
-				  i + 1, BOOT_STRING - 1);
-			return -E2BIG;
-		}
-		if (is_in_ram(info, m))
-			continue;
-		log_error("boot: module %u, %lu bytes at %#lx, lies where the boot loader's map "
-			  "has no RAM",
-			  i + 1, (unsigned long)m->size, (unsigned long)m->start.raw);
-		return -EFAULT;
-	}
-	return 0;
-}
-
-static void use_modules(const struct boot_info *info, struct vm_config *c)
-{
-	const struct boot_module *kernel = &info->modules[0], *initrd = &info->modules[1];
-
-	if (info->module_count > 0) {
-		c->kernel = hpa_ptr(kernel->start);
-		c->kernel_size = kernel->size;
-		str_copy(c->cmdline, kernel->cmdline, sizeof(c->cmdline));
-	}
-	if (info->module_count > 1) {
-		c->initrd = hpa_ptr(initrd->start);
-		c->initrd_size = initrd->size;
-	}
-	if (info->module_count > 2)
-		log_warn("boot: %u boot modules: only the first two (kernel, initrd) are used",
-			 info->module_count);
-}
 
 /* What Plinth itself takes: the image, and all memory that is neither free nor the guest's. */
 static void print_cost(const struct vm_config *c)
@@ -144,33 +75,57 @@ static void print_memory_after(const uint64_t before[MEM_OWNERS])
 		log_info("memory: all that the guest had is free again");
 }
 
+/* What a config may ask for and is not done so far; each is said, so that nobody waits for it. */
+static void warn_not_done(const struct config *c, const struct vm_config *vm)
+{
+	for (unsigned i = 0; i < c->vm_count; i++)
+		if (c->vms[i].autostart && &c->vms[i] != vm)
+			log_warn("boot: the guest %s is not started: one guest is run so far, and "
+				 "%s is the first",
+				 c->vms[i].name, vm->name);
+	if (vm->on_poweroff == CONFIG_RESTART || vm->on_crash == CONFIG_RESTART)
+		log_warn("boot: %s: \"restart\" is done for on_reboot only so far", vm->name);
+	if (c->host.when_last_ends != CONFIG_END_POWEROFF)
+		log_warn("boot: when_last_ends: only \"poweroff\" is done so far");
+	if (c->host.console_count > 1)
+		log_warn("boot: consoles: only the first is used so far");
+}
+
+/* The first that starts by itself; NULL: there is none, as was told. */
+static const struct vm_config *choose(const struct config *c)
+{
+	for (unsigned i = 0; i < c->vm_count; i++) {
+		const struct vm_config *vm = &c->vms[i];
+
+		if (!vm->autostart)
+			continue;
+		warn_not_done(c, vm);
+		return vm;
+	}
+	log_error("boot: no guest of the config starts by itself: autostart = true would do it");
+	return NULL;
+}
+
 uint8_t guest_run(const struct boot_info *info, const struct options *o)
 {
-	struct vm_config config = { .name = "guest",
-				    .memory = o->memory ? o->memory : default_memory(),
-				    .cpus = o->cpus,
-				    .debug_ports = o->debug_ports,
-				    .end_on_reset = o->end_on_reset };
+	const struct config *config = boot_config_make(info, o);
+	const struct vm_config *vm_config = config ? choose(config) : NULL;
 	uint64_t before[MEM_OWNERS];
 	enum vm_end vm_end;
 	uint8_t exit_status;
 	struct vm *vm;
 
+	/* What is wrong with a config has to be read: a real machine stays on. */
+	if (!vm_config)
+		end_failed();
 	for (enum mem_owner owner = 0; owner < MEM_OWNERS; owner++)
 		before[owner] = pmem_used(owner);
-	if (rtc_read(acpi_info.century, &config.boot_time))
-		log_warn("boot: the machine's clock cannot be read; the guest's begins in 1970");
-	use_modules(info, &config);
-	if (!config.memory)
-		log_error("boot: the machine has %lu MiB of free memory, of which Plinth keeps "
-			  "%lu: too little for a guest",
-			  pmem_free() / MIB, RESERVE / MIB);
-	vm = !config.memory || check_modules(info) ? NULL : vm_create(&config);
+	vm = vm_create(vm_config);
 	if (!vm || vm_start(vm)) {
 		log_result("plinth: guest ended: not started, status %u", STATUS_FAILED);
 		return STATUS_FAILED;
 	}
-	print_cost(&config);
+	print_cost(vm_config);
 	vm_wait(vm);
 	print_exits(vm);
 	vm_end = vm->end;

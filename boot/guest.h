@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The guest that a machine without a config runs: the first boot module is its kernel, the second
- * its initrd.
- */
+/* The guest that is run: the config's first that starts by itself. */
 #ifndef BOOT_GUEST_H
 #define BOOT_GUEST_H
 

@@ -12,6 +12,7 @@
 #include "arch/x86_64/tsc.h"
 #include "arch/x86_64/virt/virt.h"
 #include "boot/boot_info.h"
+#include "boot/config.h"
 #include "boot/crash.h"
 #include "boot/guest.h"
 #include "boot/multiboot.h"
@@ -83,6 +84,7 @@ static void parse_loader(uint32_t magic, uint32_t info)
 static void init_options(void)
 {
 	options_wrong = options_parse(boot_info.cmdline, &options);
+	boot_config_read_host(&boot_info, &options);
 	if (uart_console_init(options.console) && uart_console_init("com1"))
 		log_warn("boot: no serial port for console=%s", options.console);
 	log_set_level(options.log_level);

@@ -22,11 +22,36 @@ static bool copy_string(uint64_t addr, boot_at_fn *at, char *out, size_t size)
 }
 
 /* QEMU, iPXE and syslinux put the file's name before the arguments; GRUB 2 does not. */
+static bool has_file_name(const struct boot_info *info)
+{
+	return strncmp(info->loader, "GRUB 2", 6) != 0;
+}
+
+/*
+ * The module's name, from its line as the loader gave it. Where that begins with the arguments, a
+ * word like root=/dev/sda is a kernel's parameter, and no name.
+ */
+static void set_name(struct boot_module *m, bool file_first)
+{
+	const char *first = m->cmdline, *end;
+	size_t n;
+
+	for (end = first; *end && *end != ' '; end++) {
+		if (*end == '/')
+			first = end + 1;
+		if (*end == '=' && !file_first)
+			return;
+	}
+	n = (size_t)(end - first);
+	if (n < sizeof(m->name))
+		str_copy(m->name, first, n + 1);
+}
+
 static void drop_file_name(const struct boot_info *info, char *s)
 {
 	const char *rest = s;
 
-	if (!strncmp(info->loader, "GRUB 2", 6))
+	if (!has_file_name(info))
 		return;
 	while (*rest && *rest != ' ')
 		rest++;
@@ -83,6 +108,7 @@ static int parse_mb1_modules(const struct mb1_info *mb, boot_at_fn *at, struct b
 		if (!m)
 			return -EINVAL;
 		m->cmdline_cut = copy_string(from->cmdline, at, m->cmdline, sizeof(m->cmdline));
+		set_name(m, has_file_name(info));
 		drop_file_name(info, m->cmdline);
 	}
 	return 0;
@@ -147,6 +173,7 @@ static int parse_mb2_module(const struct mb2_tag *tag, uint64_t addr, boot_at_fn
 		return -EINVAL;
 	m->cmdline_cut =
 		copy_tag_string(tag, addr, sizeof(*from), at, m->cmdline, sizeof(m->cmdline));
+	set_name(m, false);
 	return 0;
 }
 

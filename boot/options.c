@@ -37,6 +37,7 @@ static int set_reset(struct options *o, const char *value)
 
 static int set_console(struct options *o, const char *value)
 {
+	o->console_given = true;
 	return str_copy(o->console, value, sizeof(o->console)) < sizeof(o->console) ? 0 : -EINVAL;
 }
 
@@ -52,6 +53,7 @@ static int set_crash(struct options *o, const char *value)
 
 static int set_log(struct options *o, const char *value)
 {
+	o->log_given = true;
 	if (!strcmp(value, "quiet"))
 		o->log_level = LOG_WARN;
 	else if (!strcmp(value, "info"))

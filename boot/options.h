@@ -14,6 +14,8 @@ struct options {
 	char exit[16];	    /* exit=acpi|bochs|PORT */
 	char crash[16];	    /* crash=KIND: Plinth faults on purpose, see crash.c */
 	unsigned log_level; /* log=quiet|info|debug: enum log_level */
+	bool console_given; /* so that a config's [host] does not say it */
+	bool log_given;
 };
 
 /* The defaults, then what line says. 0; or -EINVAL, with each word that is wrong logged. */

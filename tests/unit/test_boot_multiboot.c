@@ -159,7 +159,43 @@ static void mb1_is_read(void **state)
 	assert_false(info.modules[0].cmdline_cut);
 	assert_int_equal(info.modules[1].size, 0);
 	assert_string_equal(info.modules[1].cmdline, "");
+	assert_string_equal(info.modules[0].name, "bzImage");
+	assert_string_equal(info.modules[1].name, "initrd");
 	assert_int_equal(info.rsdp.raw, 0);
+}
+
+/* The name that a module has for a config, by its line. */
+static void module_names(void **state)
+{
+	static const struct {
+		const char *loader, *line, *name;
+	} cases[] = {
+		{ "qemu", "/a/b/vmlinuz-6.1 quiet", "vmlinuz-6.1" },
+		{ "qemu", "dir=1/plinth.toml", "plinth.toml" },
+		{ "qemu", "", "" },
+		{ "qemu", "a/", "" },
+		{ "qemu",
+		  "/x/0123456789012345678901234567890123456789012345678901234567890123456789", "" },
+		{ "qemu", "/x/012345678901234567890123456789012345678901234567890123456789012",
+		  "012345678901234567890123456789012345678901234567890123456789012" },
+		{ "GRUB 2.06", "plinth.toml", "plinth.toml" },
+		{ "GRUB 2.06", "boot/plinth.toml and more", "plinth.toml" },
+		{ "GRUB 2.06", "root=/dev/x.toml", "" },
+		{ "GRUB 2.06", "quiet console=ttyS0", "quiet" },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct mb1_module module = { .start = MIB, .end = 2 * MIB };
+		struct mb1_info mb = mb1_example();
+
+		module.cmdline = put_string(cases[i].line);
+		mb.boot_loader_name = put_string(cases[i].loader);
+		mb.mods_count = 1;
+		mb.mods_addr = put(&module, sizeof(module));
+		assert_int_equal(parse(multiboot1_parse, put(&mb, sizeof(mb))), 0);
+		assert_string_equal(info.modules[0].name, cases[i].name);
+	}
 }
 
 /* GRUB 2 has no file names to drop. */
@@ -407,6 +443,7 @@ static void mb2_is_read(void **state)
 	assert_int_equal(info.module_count, 2);
 	assert_int_equal(info.modules[0].size, 0x34567);
 	assert_string_equal(info.modules[0].cmdline, "console=ttyS0 quiet");
+	assert_string_equal(info.modules[0].name, "");
 	assert_int_equal(info.rsdp.raw, old_at);
 	assert_int_equal(info.keep.base, BASE);
 	assert_int_equal(info.keep.size, mb->total_size);
@@ -578,11 +615,11 @@ static void mb2_long_strings(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(mb1_is_read),	  TEST(mb1_of_grub),	  TEST(mb1_flags),
-		TEST(mb1_cut_everywhere), TEST(mb1_bad_pointers), TEST(mb1_bad_entries),
-		TEST(mb1_too_many),	  TEST(mb1_long_strings), TEST(mb2_is_read),
-		TEST(mb2_cut_everywhere), TEST(mb2_tag_sizes),	  TEST(mb2_maps),
-		TEST(mb2_modules),	  TEST(mb2_long_strings),
+		TEST(mb1_is_read),	  TEST(mb1_of_grub),	    TEST(mb1_flags),
+		TEST(mb1_cut_everywhere), TEST(mb1_bad_pointers),   TEST(mb1_bad_entries),
+		TEST(mb1_too_many),	  TEST(mb1_long_strings),   TEST(mb2_is_read),
+		TEST(module_names),	  TEST(mb2_cut_everywhere), TEST(mb2_tag_sizes),
+		TEST(mb2_maps),		  TEST(mb2_modules),	    TEST(mb2_long_strings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,6 +38,17 @@ static void assert_defaults(void)
 	assert_string_equal(o.exit, "acpi");
 	assert_string_equal(o.crash, "");
 	assert_int_equal(o.log_level, LOG_INFO);
+	assert_false(o.console_given);
+	assert_false(o.log_given);
+}
+
+static void given(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("console=com1"), 0);
+	assert_true(o.console_given && !o.log_given);
+	assert_int_equal(parse("log=info"), 0);
+	assert_true(!o.console_given && o.log_given);
 }
 
 static void nothing_gives_the_defaults(void **state)
@@ -179,9 +190,13 @@ static void long_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_gives_the_defaults), cmocka_unit_test(each_option),
-		cmocka_unit_test(many_options_in_any_order),  cmocka_unit_test(mistakes_are_named),
-		cmocka_unit_test(several_mistakes),	      cmocka_unit_test(long_words),
+		cmocka_unit_test(nothing_gives_the_defaults),
+		cmocka_unit_test(each_option),
+		cmocka_unit_test(given),
+		cmocka_unit_test(many_options_in_any_order),
+		cmocka_unit_test(mistakes_are_named),
+		cmocka_unit_test(several_mistakes),
+		cmocka_unit_test(long_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,8 +50,14 @@ size_t load_cmdline_length(const struct load *l)
 static const char *file_describe(const uint8_t *file, uint64_t size)
 {
 	struct elf_image elf;
-	const char *why = multiboot_describe(file, size);
+	const char *why;
 
+	/* Right ones, where the other kind was asked for. */
+	if (linux_is_kernel(file, size))
+		return "a Linux bzImage";
+	if (multiboot_is_kernel(file, size))
+		return "a multiboot 1 kernel";
+	why = multiboot_describe(file, size);
 	if (why)
 		return why;
 	for (unsigned i = 0; i < ARRAY_SIZE(signatures); i++) {
@@ -67,11 +73,17 @@ static const char *file_describe(const uint8_t *file, uint64_t size)
 	return "an ELF file without a multiboot 1 header (of Linux give the bzImage, not vmlinux)";
 }
 
-static int unknown_report(const uint8_t *file, uint64_t size)
+static int unknown_report(const struct vm_config *c)
 {
-	log_error("load: the kernel module (%lu bytes) is %s; it has to be a Linux bzImage or a "
-		  "multiboot 1 kernel",
-		  size, file_describe(file, size));
+	static const char *const wanted[] = {
+		[CONFIG_BOOT_AUTO] = "a Linux bzImage or a multiboot 1 kernel",
+		[CONFIG_BOOT_LINUX] = "a Linux bzImage, since boot = \"linux\" says so",
+		[CONFIG_BOOT_MULTIBOOT] =
+			"a multiboot 1 kernel, since boot = \"multiboot\" says so",
+	};
+
+	log_error("load: the kernel module (%lu bytes) is %s; it has to be %s", c->kernel_size,
+		  file_describe(c->kernel, c->kernel_size), wanted[c->boot]);
 	return -EINVAL;
 }
 
@@ -94,9 +106,9 @@ int load_kernel(struct vm *vm, struct load_regs *regs)
 	err = bios_build(&vm->mem);
 	if (err)
 		return err;
-	if (linux_is_kernel(c->kernel, c->kernel_size))
+	if (c->boot != CONFIG_BOOT_MULTIBOOT && linux_is_kernel(c->kernel, c->kernel_size))
 		return linux_load(&l);
-	if (multiboot_is_kernel(c->kernel, c->kernel_size))
+	if (c->boot != CONFIG_BOOT_LINUX && multiboot_is_kernel(c->kernel, c->kernel_size))
 		return multiboot_load(&l);
-	return unknown_report(c->kernel, c->kernel_size);
+	return unknown_report(c);
 }
