@@ -12,7 +12,7 @@ say = $(if $(filter 0,$(V)),@printf '  %-7s %s\n' $(1) $(2))
 
 # What the machine of `make run` is; each may be given on the command line (`make help`).
 export EMU ?= qemu
-export ACCEL KERNEL INITRD CMDLINE CPUS VCPUS MEM MACHINE_MEM PLINTH COUNT DIRECT BOOT
+export ACCEL KERNEL INITRD CMDLINE CPUS VCPUS MEM MACHINE_MEM PLINTH COUNT DIRECT BOOT CONFIG MODULES
 
 # Each goal needs the packages of some purposes (the second column of tools/packages). The check is
 # made while this file is read, so that it comes before the first compiler call, also with -j.
@@ -138,7 +138,7 @@ guests: ## build the tiny test guests into build/guest/
 	$(Q)$(MAKE) -s --no-print-directory -C tests/guest
 
 # Commands ---------------------------------------------------------------------------------------
-NEEDS := $(if $(DIRECT),,$(B)/plinth.elf) $(if $(INITRD)$(KERNEL),,$(B)/initrd.cpio.gz)
+NEEDS := $(if $(DIRECT),,$(B)/plinth.elf) $(if $(INITRD)$(KERNEL),,$(B)/initrd.cpio.gz) $(if $(CONFIG),$(B)/plinth-check)
 
 run: $(NEEDS) ## start Plinth in an emulator with a Linux guest; the guest's shell is on this terminal
 	@tools/run

@@ -40,6 +40,7 @@ class Machine:
     memory: int = 256  # the guest's, in MiB; 0: what the machine has
     machine_memory: int = 0  # the machine's; 0: what is enough
     modules: list = dataclasses.field(default_factory=list)
+    config: str = ""  # a plinth.toml; modules are then pairs of a file and its name in there
     plinth: str = ""  # more words for Plinth's command line
     direct: bool = False  # the first module on the bare machine, without Plinth
     boot: str = "iso"
@@ -74,6 +75,23 @@ class Machine:
             raise Problem("Bochs has at most %d MiB, %d are asked for: take a smaller MEM"
                           % (BOCHS_MOST_MEMORY, size))
         return size
+
+
+def name_modules(machine, folder):
+    """A machine with a config as one without: its modules under their names in `folder`."""
+    if not machine.config:
+        return machine
+    place = os.path.join(folder, "modules")
+    shutil.rmtree(place, ignore_errors=True)
+    os.makedirs(place)
+    modules = []
+    for path, name in [(machine.config, "plinth.toml"), *machine.modules]:
+        named = os.path.join(place, name)
+        if os.path.exists(named):
+            raise Problem("two modules have the name '%s'" % name)
+        link_or_copy(path, named)
+        modules.append((named, name))
+    return dataclasses.replace(machine, config="", modules=modules)
 
 
 # The boot image -----------------------------------------------------------------------------------
@@ -333,6 +351,7 @@ def run(machine, folder, timeout, until=None):
     os.makedirs(folder, exist_ok=True)
     log = os.path.join(folder, "serial.log")
     open(log, "wb").close()
+    machine = name_modules(machine, folder)
     image = ""
     if machine.boot == "iso" or machine.emulator == "bochs":
         image = os.path.join(folder, "boot.iso")
