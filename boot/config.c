@@ -20,9 +20,11 @@
  */
 #define RESERVE (32 * MIB)
 
+_Static_assert((int)CONFIG_CPUS == (int)CPUS_MAX, "a set of CPUs has a bit for each");
+
 static const char ending[] = ".toml";
 
-/* The machine's, from the boot on. */
+/* The machine's; made while the machine boots, by the first CPU, and constant then. */
 static struct config config;
 
 /* Whether a loader has put the module where the direct map reaches it. */

@@ -10,6 +10,8 @@
 
 enum { STATUS_OK = 0, STATUS_CRASHED = 0x7e, STATUS_FAILED = 0x7f };
 
+_Static_assert((int)CONFIG_CPUS == (int)VM_VCPUS, "what a config may ask for can be had");
+
 /* What Plinth itself takes: the image, and all memory that is neither free nor the guest's. */
 static void print_cost(const struct vm_config *c)
 {

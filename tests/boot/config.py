@@ -7,6 +7,7 @@ import machine
 from boot_box import CLOUD, GUEST_PASS, INITRD, Failure
 
 HELLO = os.path.join(machine.BUILD, "guest", "hello.elf")
+SMP = os.path.join(machine.BUILD, "guest", "smp-start.elf")
 TABLE = '[vm.tiny]\nmemory = "16M"\nkernel = "hello.elf"\ndebug_ports = true\n'
 NO_CONFIG = r"boot: there is no config \(a module NAME\.toml\): "
 
@@ -72,6 +73,14 @@ def test_first_that_starts(box):
                  [(HELLO, "hello.elf"), (INITRD, "none.elf")])
     passed(box, result)
     box.expect(result, "the guest b is not started: one guest is run so far, and tiny is")
+
+
+def test_cpus(box, emulator):
+    """As many as the config says, whatever the command line says."""
+    result = run(box, '[vm.four]\ncpus = 4\nmemory = "128M"\nkernel = "smp-start.elf"\n'
+                 'debug_ports = true\n', [(SMP, "smp-start.elf")], plinth="cpus=2")
+    passed(box, result)
+    box.expect(result, r"mem= and cpus= have no effect: plinth\.toml says what a guest has")
 
 
 def test_wrong(box, emulator):

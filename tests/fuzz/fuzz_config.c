@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* sources: vmm/config/config.c vmm/config/config_check.c vmm/config/config_error.c vmm/config/config_keys.c vmm/config/config_print.c vmm/config/config_value.c vmm/config/toml.c vmm/config/toml_scan.c vmm/config/toml_string.c vmm/config/toml_tree.c vmm/config/toml_value.c lib/utf8.c lib/printf.c lib/str.c */
-/* runs: 400000 */
+/* runs: 150000 */
 /*
  * Any bytes as a config. Whatever they are: no read outside of them, every error stands within the
  * file and has a text, and a config that is taken is the same when it is printed and read again.
