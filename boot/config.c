@@ -118,31 +118,20 @@ static void report(void *ctx, const struct config_error *e)
 	log_error("%s:%u:%u: %s", e->file, e->place.line, e->place.column, e->text);
 }
 
-/* The file, and then the machine: only what is right in itself is held against that. */
-static int read_config(const struct boot_info *info, const struct boot_module *m)
+/* What is no matter of the file: the clock, and what the command line wants of every guest. */
+static void finish(struct config *c, const struct options *o)
 {
-	struct config_sink sink = { .report = report, .file = m->name };
-	const char *names[BOOT_MODULES];
-	const struct config_machine machine = {
-		/* Of 0 bytes nothing is known. */
-		.memory = MAX(boot_config_guest_memory(), 1ul),
-		.cpus = cpu_count < CPUS_MAX ? BIT(cpu_count) - 1 : UINT64_MAX,
-		.modules = names,
-		.module_count = info->module_count,
-	};
-	int err;
+	uint64_t now = 0;
 
-	log_info("boot: the guests are those of the module %s", m->name);
-	for (unsigned i = 0; i < info->module_count; i++)
-		names[i] = info->modules[i].name;
-	err = config_parse(hpa_ptr(m->start), m->size, &config, &sink);
-	if (!err)
-		err = config_check(&config, &machine, &sink);
-	if (err)
-		log_error("boot: %s has %u error%s, so no guest is started: correct it "
-			  "(plinth-check tests it on your desk)",
-			  m->name, sink.count, sink.count == 1 ? "" : "s");
-	return err;
+	if (rtc_read(acpi_info.century, &now))
+		log_warn("boot: the machine's clock cannot be read; the guest's begins in 1970");
+	for (unsigned i = 0; i < c->vm_count; i++) {
+		struct vm_config *vm = &c->vms[i];
+
+		vm->boot_time = now;
+		vm->debug_ports |= o->debug_ports;
+		vm->end_on_reset = o->end_on_reset || vm->on_reboot != CONFIG_RESTART;
+	}
 }
 
 /* The one guest of a machine without a config. */
@@ -173,6 +162,7 @@ static int use_modules(const struct boot_info *info, const struct options *o)
 	if (info->module_count > 2)
 		log_warn("boot: %u boot modules: only the first two (kernel, initrd) are used",
 			 info->module_count);
+	finish(&config, o);
 	if (vm->memory)
 		return 0;
 	log_error("boot: the machine has %lu MiB of free memory, of which Plinth keeps %lu: too "
@@ -197,25 +187,55 @@ static void resolve_modules(const struct boot_info *info, struct vm_config *vm)
 	}
 }
 
+/* The file, and then the machine: only what is right in itself is held against that. */
+int boot_config_read(const struct boot_info *info, const struct options *o,
+		     const struct config_text *text, struct config *c, struct config_sink *sink)
+{
+	const char *names[BOOT_MODULES];
+	const struct config_machine machine = {
+		/* Of 0 bytes nothing is known. */
+		.memory = MAX(boot_config_guest_memory(), 1ul),
+		.cpus = cpu_count < CPUS_MAX ? BIT(cpu_count) - 1 : UINT64_MAX,
+		.modules = names,
+		.module_count = info->module_count,
+	};
+	int err;
+
+	for (unsigned i = 0; i < info->module_count; i++)
+		names[i] = info->modules[i].name;
+	err = config_parse(text->at, text->size, c, sink);
+	if (!err)
+		err = config_check(c, &machine, sink);
+	if (err)
+		return err;
+	for (unsigned i = 0; i < c->vm_count; i++)
+		resolve_modules(info, &c->vms[i]);
+	finish(c, o);
+	return 0;
+}
+
+static int use_config(const struct boot_info *info, const struct options *o,
+		      const struct boot_module *m)
+{
+	const struct config_text text = { .at = hpa_ptr(m->start), .size = m->size };
+	struct config_sink sink = { .report = report, .file = m->name };
+
+	log_info("boot: the guests are those of the module %s", m->name);
+	if (o->memory || o->cpus != 1)
+		log_warn("boot: mem= and cpus= have no effect: %s says what a guest has", m->name);
+	if (!boot_config_read(info, o, &text, &config, &sink))
+		return 0;
+	log_error("boot: %s has %u error%s, so no guest is started: correct it (plinth-check tests "
+		  "it on your desk)",
+		  m->name, sink.count, sink.count == 1 ? "" : "s");
+	return -EINVAL;
+}
+
 struct config *boot_config_make(const struct boot_info *info, const struct options *o)
 {
 	const struct boot_module *m = find_config(info);
-	uint64_t now = 0;
 
-	if (check_modules(info) || (m ? read_config(info, m) : use_modules(info, o)))
+	if (check_modules(info))
 		return NULL;
-	if (m && (o->memory || o->cpus != 1))
-		log_warn("boot: mem= and cpus= have no effect: %s says what a guest has", m->name);
-	if (rtc_read(acpi_info.century, &now))
-		log_warn("boot: the machine's clock cannot be read; the guest's begins in 1970");
-	for (unsigned i = 0; i < config.vm_count; i++) {
-		struct vm_config *vm = &config.vms[i];
-
-		if (m)
-			resolve_modules(info, vm);
-		vm->boot_time = now;
-		vm->debug_ports |= o->debug_ports;
-		vm->end_on_reset = o->end_on_reset || vm->on_reboot != CONFIG_RESTART;
-	}
-	return &config;
+	return (m ? use_config(info, o, m) : use_modules(info, o)) ? NULL : &config;
 }

@@ -23,6 +23,19 @@ void boot_config_read_host(const struct boot_info *info, struct options *o);
  */
 must_check struct config *boot_config_make(const struct boot_info *info, const struct options *o);
 
+/*
+ * A text with guests, as the shell's `create` has it, into a config of the caller's: read, checked
+ * against the machine as it is now, modules found. 0, or -EINVAL with the errors told to sink.
+ */
+struct config_text {
+	const char *at;
+	size_t size;
+};
+
+must_check int boot_config_read(const struct boot_info *info, const struct options *o,
+				const struct config_text *text, struct config *c,
+				struct config_sink *sink);
+
 /* Bytes of memory that guests may have now: what is free, but for what Plinth keeps. */
 uint64_t boot_config_guest_memory(void);
 

@@ -14,6 +14,11 @@ enum { ALLOWED = 320, HOST_DEPTH = 1, VM_DEPTH = 2 };
 
 static const char *const top_tables[] = { "host", "vm" };
 
+static const char name_letters[] = "a guest's name has letters, digits, dots, _ and - only";
+static const char name_empty[] = "a guest's name cannot be empty";
+static const char name_too_long[] = "a guest's name has at most 31 characters";
+_Static_assert(CONFIG_NAME == 32, "as name_too_long says");
+
 /* The table that a path leads to. */
 struct target {
 	const struct config_keys *keys; /* NULL: none; then it has been told */
@@ -21,6 +26,8 @@ struct target {
 	struct config_places *places;
 	unsigned depth; /* parts of the path that are the table's own */
 };
+
+static const struct target no_target;
 
 static struct config_place place_of(const struct config_reader *r, unsigned part)
 {
@@ -37,12 +44,12 @@ bool config_is_name(const char *name, const char **why)
 
 		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
 		    !strchr("._-", c))
-			*why = "a guest's name has letters, digits, dots, _ and - only";
+			*why = name_letters;
 	}
 	if (!n)
-		*why = "a guest's name cannot be empty";
+		*why = name_empty;
 	else if (n >= CONFIG_NAME)
-		*why = "a guest's name has at most 31 characters";
+		*why = name_too_long;
 	return !*why;
 }
 
@@ -54,48 +61,55 @@ struct vm_config *config_find(struct config *c, const char *name)
 	return NULL;
 }
 
-static int add_vm(struct config_reader *r, const char *name, const struct config_place *place)
+/* Told where it is no name: cut, or with a NUL in it, it would be another guest's. */
+static int read_name(struct config_reader *r, const struct config_place *place,
+		     char name[CONFIG_NAME])
 {
-	struct config *c = r->config;
-	const char *why;
+	const struct toml_token *token = &r->t.path[HOST_DEPTH];
+	size_t n = toml_text(&r->t, token, name, CONFIG_NAME);
+	char shown[TOML_SHOWN];
+	const char *why = name_too_long;
 
-	if (!config_is_name(name, &why)) {
-		char shown[TOML_SHOWN];
-
-		toml_show(&r->t, &r->t.path[HOST_DEPTH], shown);
-		return config_fail(r->sink, place, "'%s': %s", shown, why);
-	}
-	if (c->vm_count == CONFIG_VMS)
-		return config_fail(r->sink, place, "more than %u guests", CONFIG_VMS);
-	config_default_vm(&c->vms[c->vm_count]);
-	str_copy(c->vms[c->vm_count].name, name, CONFIG_NAME);
-	memset(&c->vm_places[c->vm_count], 0, sizeof(c->vm_places[0]));
-	c->vm_places[c->vm_count].table = *place;
-	c->vm_count++;
-	return 0;
+	if (n < CONFIG_NAME && strlen(name) < n)
+		why = name_letters;
+	else if (n < CONFIG_NAME && config_is_name(name, &why))
+		return 0;
+	toml_show(&r->t, token, shown);
+	return config_fail(r->sink, place, "'%s': %s", shown, why);
 }
 
-static const char too_long[] = "01234567890123456789012345678901";
-_Static_assert(sizeof(too_long) == CONFIG_NAME + 1, "one more than a name has");
+static struct vm_config *add_vm(struct config_reader *r, const char *name,
+				const struct config_place *place)
+{
+	struct config *c = r->config;
+	struct vm_config *vm = &c->vms[c->vm_count];
 
-static void find_vm(struct config_reader *r, struct target *to)
+	if (c->vm_count == CONFIG_VMS) {
+		config_fail(r->sink, place, "more than %u guests", CONFIG_VMS);
+		return NULL;
+	}
+	config_default_vm(vm);
+	str_copy(vm->name, name, sizeof(vm->name));
+	c->vm_places[c->vm_count] = (struct config_places){ .table = *place };
+	c->vm_count++;
+	return vm;
+}
+
+static struct target find_vm(struct config_reader *r)
 {
 	struct config *c = r->config;
 	struct config_place place = place_of(r, HOST_DEPTH);
-	char name[CONFIG_NAME + 1];
+	char name[CONFIG_NAME];
 	struct vm_config *vm;
 
-	size_t n;
-
-	n = toml_text(&r->t, &r->t.path[HOST_DEPTH], name, sizeof(name));
-	/* Cut, or with a NUL in it: no name at all, not even that of another guest. */
-	if (n != strlen(name))
-		str_copy(name, n >= sizeof(name) ? too_long : "?", sizeof(name));
+	if (read_name(r, &place, name))
+		return no_target;
 	vm = config_find(c, name);
-	if (!vm && add_vm(r, name, &place))
-		return;
-	vm = vm ? vm : &c->vms[c->vm_count - 1];
-	*to = (struct target){ &config_vm_keys, vm, &c->vm_places[vm - c->vms], VM_DEPTH };
+	if (!vm)
+		vm = add_vm(r, name, &place);
+	if (!vm)
+		return no_target;
+	return (struct target){ &config_vm_keys, vm, &c->vm_places[vm - c->vms], VM_DEPTH };
 }
 
 /* The first part of the path is neither host nor vm. */
@@ -121,20 +135,19 @@ static void fail_top(struct config_reader *r, bool is_key)
 static struct target find_table(struct config_reader *r, unsigned parts, bool is_key)
 {
 	struct config *c = r->config;
-	struct target to = { NULL };
 	struct config_place place = place_of(r, 0);
 	unsigned least = is_key; /* parts behind the table's own */
 
 	if (toml_is(&r->t, &r->t.path[0], "host") && parts >= HOST_DEPTH + least)
 		return (struct target){ &config_host_keys, &c->host, &c->host_places, HOST_DEPTH };
 	if (toml_is(&r->t, &r->t.path[0], "vm") && parts >= VM_DEPTH + least)
-		find_vm(r, &to);
-	else if (toml_is(&r->t, &r->t.path[0], "vm") || toml_is(&r->t, &r->t.path[0], "host"))
+		return find_vm(r);
+	if (toml_is(&r->t, &r->t.path[0], "vm") || toml_is(&r->t, &r->t.path[0], "host"))
 		config_fail(r->sink, &place, "a key where a table has to be: expected %s",
 			    toml_is(&r->t, &r->t.path[0], "vm") ? "[vm.NAME]" : "[host]");
 	else
 		fail_top(r, is_key);
-	return to;
+	return no_target;
 }
 
 static int fail_key(struct config_reader *r, const struct target *to, unsigned part)

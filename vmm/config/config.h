@@ -25,7 +25,7 @@ enum {
 	CONFIG_CONSOLE = 32, /* bytes of "com1,115200" */
 	CONFIG_ERRORS = 20,  /* that are told of one file */
 	CONFIG_ERROR_TEXT = 512,
-	CONFIG_NODES = 2048, /* keys and tables of one file */
+	CONFIG_NODES = 1024, /* keys and tables of one file: every key of 64 guests, and some */
 	CONFIG_KEYS = 24,    /* of one table */
 	CONFIG_TEXT_MAX = 256 * 1024,
 };
