@@ -67,7 +67,7 @@ static int64_t call(struct vcpu *v, uint64_t number, const struct call *c)
 }
 
 /* Rings above 0 have no say: what they call the kernel has not asked for. */
-void exit_hypercall(struct vcpu *v)
+static __attribute__((noinline)) void call_known(struct vcpu *v)
 {
 	uint64_t *gpr = v->hw.gpr, mask = UINT32_MAX;
 	struct virt_context context;
@@ -83,5 +83,16 @@ void exit_hypercall(struct vcpu *v)
 	if (context.cpl == 0)
 		result = call(v, gpr[RAX] & mask, &c);
 	gpr[RAX] = (uint64_t)result & mask;
+}
+
+/* What is unknown in 32 bits is unknown in 64: nothing has to be known of the mode. */
+void exit_hypercall(struct vcpu *v)
+{
+	uint32_t number = (uint32_t)v->hw.gpr[RAX];
+
+	if (number == KVM_HC_KICK_CPU || number == KVM_HC_SEND_IPI)
+		call_known(v);
+	else
+		v->hw.gpr[RAX] = -(uint64_t)ENOSYS;
 	exit_skip(v);
 }

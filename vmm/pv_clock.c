@@ -6,8 +6,8 @@
  * all vCPUs' pages say the same time at the same moment, wherever each has set its own TSC, and no
  * page is ever written again to correct anything.
  */
-#include "arch/x86_64/cpu.h"
 #include "arch/x86_64/tsc.h"
+#include "arch/x86_64/tsc_sync.h"
 #include "core/timer.h"
 #include "vmm/pv.h"
 #include "vmm/vm.h"
@@ -30,15 +30,6 @@ void pv_clock_scale(uint64_t hz, uint32_t *mul, int8_t *shift)
 		--*shift;
 	}
 	*mul = (uint32_t)(r.fraction >> 32);
-}
-
-/*
- * Whether a vCPU that changes its CPU may trust its TSC never to go back. With one CPU it may; of
- * several it is not taken for granted.
- */
-static bool tsc_is_stable(void)
-{
-	return cpu_count <= 1;
 }
 
 /* A page of time, or of the wall clock, is odd while it is written: readers try again. */
@@ -77,7 +68,7 @@ void pv_clock_write(struct vcpu *v, uint8_t flags)
 	pv_clock_scale(time_tsc_hz(), &t->tsc_to_system_mul, &t->tsc_shift);
 	/* That it was stopped the guest takes back itself, when it has seen it. */
 	t->flags = (uint8_t)((t->flags & PVCLOCK_GUEST_STOPPED) | flags |
-			     (tsc_is_stable() ? PVCLOCK_TSC_STABLE_BIT : 0));
+			     (tsc_sync_all() ? PVCLOCK_TSC_STABLE_BIT : 0));
 	version_end(&t->version, odd);
 }
 
