@@ -19,8 +19,8 @@ struct thread {
 	bool wake_pending; /* woken before it blocked */
 	void *stack_top;
 	struct cpu *cpu;      /* where it runs, or ran last */
-	uint64_t ready_since; /* host TSC, while it is ready */
-	uint64_t ready_ticks; /* how long it was, until it ran last */
+	uint64_t ready_since; /* ns, while it is ready */
+	uint64_t ready_ns;    /* how long it was, until it ran last */
 	char name[24];
 };
 
