@@ -104,6 +104,8 @@ static void switch_away(struct cpu *c)
 	/* A slice only matters when somebody waits for its end. */
 	if (!list_empty(&c->ready))
 		timer_arm_ns(&sched.slice[c->id], time_ns() + SLICE_NS);
+	if (to->state == THREAD_READY && to != c->idle)
+		to->ready_ns += time_ns() - to->ready_since;
 	to->state = THREAD_RUNNING;
 	c->thread = to;
 	lock_drop(&sched.lock);
@@ -119,6 +121,7 @@ void sched_yield(void)
 	lock_take(&sched.lock);
 	if (c->thread != c->idle) {
 		c->thread->state = THREAD_READY;
+		c->thread->ready_since = time_ns();
 		list_insert_before(&c->ready, &c->thread->link);
 	}
 	switch_away(c);
@@ -144,12 +147,18 @@ void thread_wake(struct thread *t)
 	lock_take(&sched.lock);
 	if (t->state == THREAD_BLOCKED) {
 		t->state = THREAD_READY;
+		t->ready_since = time_ns();
 		list_insert_before(&t->cpu->ready, &t->link);
 		t->cpu->resched = true;
 	} else {
 		t->wake_pending = true;
 	}
 	lock_drop(&sched.lock);
+}
+
+uint64_t thread_ready_ns(const struct thread *t)
+{
+	return __atomic_load_n(&t->ready_ns, __ATOMIC_RELAXED);
 }
 
 void thread_exit(void)

@@ -18,7 +18,9 @@ struct thread {
 	enum thread_state state;
 	bool wake_pending; /* woken before it blocked */
 	void *stack_top;
-	struct cpu *cpu; /* where it runs, or ran last */
+	struct cpu *cpu;      /* where it runs, or ran last */
+	uint64_t ready_since; /* ns, while it is ready */
+	uint64_t ready_ns;    /* how long it was, until it ran last */
 	char name[24];
 };
 
@@ -50,6 +52,8 @@ static inline bool sched_is_wanted(void)
 {
 	return !list_empty(&this_cpu()->ready);
 }
+/* How long t was ready and did not run, until it ran last. */
+uint64_t thread_ready_ns(const struct thread *t);
 /* Turns the caller into c's idle thread and first runner. */
 void sched_init(struct cpu *c);
 _Noreturn void sched_idle(void);

@@ -274,6 +274,19 @@ static void init_hypervisor(struct vcpuid *c)
 	c->hypervisor[LEAF_FREQUENCIES].ebx = BUS_KHZ;
 }
 
+/* What Linux knows without a driver: vmm/pv.h. Behind Plinth's own, where it looks as well. */
+static void init_kvm(struct vcpuid *c)
+{
+	/* "KVMKVMKVM" */
+	c->kvm[0] = (struct cpuid_regs){
+		.eax = KVM_CPUID_FEATURES, .ebx = 0x4b4d564b, .ecx = 0x564b4d56, .edx = 0x4d
+	};
+	c->kvm[1].eax = KVM_FEATURE_CLOCKSOURCE | KVM_FEATURE_NOP_IO_DELAY |
+			KVM_FEATURE_CLOCKSOURCE2 | KVM_FEATURE_STEAL_TIME | KVM_FEATURE_PV_EOI |
+			KVM_FEATURE_PV_UNHALT | KVM_FEATURE_PV_TLB_FLUSH | KVM_FEATURE_PV_SEND_IPI |
+			KVM_FEATURE_CLOCKSOURCE_STABLE_BIT;
+}
+
 /* The bits of CR4 and EFER that a guest may set: those of the features that it is offered. */
 static void init_masks(struct vm *vm)
 {
@@ -306,6 +319,7 @@ void cpuid_init(struct vm *vm)
 	init_basic(c, count);
 	init_extended(c, count);
 	init_hypervisor(c);
+	init_kvm(c);
 	init_masks(vm);
 }
 
@@ -418,6 +432,8 @@ static always_inline const struct cpuid_regs *find(const struct vcpuid *c, uint3
 		return likely(!(moving >> leaf & 1)) ? &c->basic[leaf] : NULL;
 	if (leaf - CPUID_HYPERVISOR < VCPUID_HYPERVISOR)
 		return &c->hypervisor[leaf - CPUID_HYPERVISOR];
+	if (leaf - KVM_CPUID_SIGNATURE < KVM_CPUID_LEAVES)
+		return &c->kvm[leaf - KVM_CPUID_SIGNATURE];
 	return beyond(c);
 }
 

@@ -8,6 +8,7 @@
 #define VMM_CPUID_H
 
 #include "arch/x86_64/asm.h"
+#include "vmm/pv_abi.h"
 
 struct vcpu;
 struct vm;
@@ -21,7 +22,7 @@ enum {
 
 struct vcpuid {
 	struct cpuid_regs basic[VCPUID_BASIC], extended[VCPUID_EXTENDED];
-	struct cpuid_regs hypervisor[VCPUID_HYPERVISOR];
+	struct cpuid_regs hypervisor[VCPUID_HYPERVISOR], kvm[KVM_CPUID_LEAVES];
 	struct cpuid_regs cache[8], features[2], topology[2], xsave[VCPUID_SUBLEAVES], amd_cache[8];
 	unsigned id_bits; /* of an APIC ID, those that tell the vCPUs from each other */
 	uint32_t basic_max, extended_n; /* extended_n: how many, from CPUID_EXT_MAX on */

@@ -34,15 +34,6 @@ static void exit_pause(struct vcpu *v)
 		vcpu_yield(v);
 }
 
-/* No hypercall is defined yet: the caller learns so as Xen and KVM say it, by -ENOSYS in RAX. */
-static void exit_hypercall(struct vcpu *v)
-{
-	const uint64_t enosys = 38;
-
-	v->hw.gpr[RAX] = -enosys;
-	exit_skip(v);
-}
-
 static void exit_exception(struct vcpu *v)
 {
 	const struct exit_exception *e = &v->hw.exit.exception;

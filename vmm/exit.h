@@ -20,6 +20,7 @@ void exit_cr(struct vcpu *v);
 void exit_dr(struct vcpu *v);
 void exit_xsetbv(struct vcpu *v);
 void exit_task_switch(struct vcpu *v);
+void exit_hypercall(struct vcpu *v);
 
 /*
  * Moves RIP past the instruction that exited, whose length the hardware gave or its bytes tell, and

@@ -251,6 +251,7 @@ static int read_feature_control(struct vcpu *v, uint32_t msr, uint64_t *value)
 /* Sorted. AMD's own stand at the end; a guest whose CPU is Intel's gets #GP for them. */
 static const struct msr_range table[] = {
 	{ MSR_TSC, MSR_TSC, read_tsc, write_tsc },
+	{ MSR_KVM_WALL_CLOCK, MSR_KVM_SYSTEM_TIME, pv_msr_read, pv_msr_write },
 	{ MSR_PLATFORM_ID, MSR_PLATFORM_ID, read_zero, NULL },
 	{ MSR_APIC_BASE, MSR_APIC_BASE, vlapic_msr_read, vcpu_lapic_msr_write },
 	{ MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, read_feature_control, NULL },
@@ -270,6 +271,8 @@ static const struct msr_range table[] = {
 	{ MSR_MC0_CTL, MSR_MC0_CTL + 4 * VMSR_MC_BANKS - 1, read_mc, write_mc },
 	{ MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, vlapic_msr_read, vcpu_lapic_msr_write },
 	{ MSR_X2APIC_BASE, MSR_X2APIC_LAST, vcpu_lapic_msr_read, vcpu_lapic_msr_write },
+	{ MSR_KVM_WALL_CLOCK_NEW, MSR_KVM_SYSTEM_TIME_NEW, pv_msr_read, pv_msr_write },
+	{ MSR_KVM_STEAL_TIME, MSR_KVM_PV_EOI_EN, pv_msr_read, pv_msr_write },
 	{ MSR_EFER, MSR_EFER, read_efer, write_efer },
 	{ MSR_SYSCFG, MSR_SYSCFG, read_zero, write_ignored },
 	{ MSR_HWCR, MSR_HWCR, read_hwcr, write_hwcr },

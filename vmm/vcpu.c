@@ -134,12 +134,15 @@ bool vcpu_may_be_inside(const struct vcpu *v)
 }
 
 /*
- * CR8 moves the hardware's copy of TPR without an exit: the APIC's own follows before it matters.
+ * CR8 moves the hardware's copy of TPR without an exit, and a guest's byte ends an interrupt: the
+ * APIC's own state follows before it matters.
  */
 static void pull_tpr(struct vcpu *v)
 {
 	uint8_t cr8;
 
+	if (unlikely(v->pv.eoi_offered))
+		pv_eoi_sync(v);
 	if (virt->tpr_in_apic_page)
 		return;
 	cr8 = (uint8_t)virt->get(&v->hw, VREG_TPR);
@@ -204,6 +207,8 @@ static __attribute__((noinline)) void take_rare(struct vcpu *v, uint32_t r)
 		vcpu_take_init(v);
 	else if (r & REQUEST_INIT)
 		reset_by_init(v->vm);
+	if (r & REQUEST_UNHALT)
+		v->pv.unhalted = true;
 	if (r & REQUEST_SIPI)
 		vcpu_take_sipi(v, (uint8_t)(r >> REQUEST_SIPI_VECTOR_SHIFT));
 }
@@ -211,7 +216,7 @@ static __attribute__((noinline)) void take_rare(struct vcpu *v, uint32_t r)
 /* Takes what others asked for. False: the loop is to be left. */
 static bool take_requests(struct vcpu *v)
 {
-	const uint32_t rare = REQUEST_INIT | REQUEST_SIPI | REQUEST_FLUSH;
+	const uint32_t rare = REQUEST_INIT | REQUEST_SIPI | REQUEST_FLUSH | REQUEST_UNHALT;
 	uint32_t r;
 
 	while (__atomic_load_n(&v->requests, __ATOMIC_RELAXED)) {
@@ -263,6 +268,8 @@ static unsigned deliver_interrupt(struct vcpu *v, bool *injected)
 	virt->inject(&v->hw,
 		     &(struct vm_event){ .type = EVENT_INTERRUPT, .vector = (uint8_t)vector });
 	*injected = true;
+	if (v->pv.eoi_msr & KVM_MSR_ENABLED)
+		pv_eoi_offer(v);
 	v->irq_wanted = vlapic_line(v, 0) && irqchip_pending(v);
 	return v->irq_wanted ? WINDOW_INTERRUPT : WINDOW_NONE;
 }
@@ -307,6 +314,7 @@ static bool deliver(struct vcpu *v)
  */
 static void give_way(struct vcpu *v)
 {
+	pv_leave(v);
 	if (cpu_count > 1)
 		vcpu_unload(v);
 }
@@ -330,12 +338,15 @@ static bool prepare(struct vcpu *v)
 		if (likely(!v->waits_for_sipi)) {
 			if (this_cpu()->loaded != &v->hw)
 				switch_in(v);
-			if (deliver(v) || !v->halted)
+			if (deliver(v) || !v->halted || v->pv.unhalted)
 				break;
 		}
 		sleep(v);
 	}
-	v->halted = false;
+	if (v->halted)
+		v->halted = v->pv.unhalted = false; /* a kick ends one HLT */
+	if (unlikely(v->pv.away))
+		pv_return(v);
 	return true;
 }
 
@@ -428,6 +439,7 @@ void vcpu_move_tsc(struct vcpu *v, uint64_t by)
 	v->tsc_offset += by;
 	virt->set(&v->hw, VREG_TSC_OFFSET, v->tsc_offset);
 	vlapic_tsc_changed(v);
+	pv_clock_tsc_moved(v);
 }
 
 unsigned vcpu_cpl(struct vcpu *v)

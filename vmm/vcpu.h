@@ -11,6 +11,7 @@
 #include "vmm/fetch.h"
 #include "vmm/gwalk.h"
 #include "vmm/msr.h"
+#include "vmm/pv.h"
 
 struct vm;
 struct thread;
@@ -25,6 +26,8 @@ enum vcpu_request {
 	REQUEST_INIT = 32,   /* an INIT came in; of the boot CPU it resets the machine */
 	REQUEST_SIPI = 64,   /* a start-up IPI came in; its vector is in the top bits */
 	REQUEST_FLUSH = 128, /* the nested tables have lost mappings */
+	/* a kick by hypercall: HLT ends, with interrupts off too */
+	REQUEST_UNHALT = 256,
 	REQUEST_SIPI_VECTOR_SHIFT = 24,
 };
 
@@ -53,6 +56,7 @@ struct vcpu {
 	uint64_t counts[EXIT_DELIVERING + EXIT_KINDS];
 	struct dump_exits last; /* (v) */
 	struct vmsr msr;
+	struct vpv pv; /* (v) */
 	struct fpu fpu;
 	struct fetch fetch;
 };

@@ -14,6 +14,7 @@ static void forget_events(struct vcpu *v)
 	v->pending = (struct vm_event){ 0 };
 	v->halted = v->nmi_pending = v->irq_wanted = false;
 	v->waits_for_sipi = v->id != 0;
+	pv_reset(v);
 	v->hw.exit.shadow = 0;
 	v->hw.gpr[RDX] = v->vm->cpuid.basic[CPUID_FEATURES].eax;
 	virt->set(&v->hw, VREG_TSC_OFFSET, v->tsc_offset);

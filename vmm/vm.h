@@ -52,6 +52,7 @@ struct vm {
 	struct vm_config config;	    /* (c) */
 	struct virt_vm hw;		    /* (c) */
 	uint64_t tsc_offset;		    /* (c) of every vCPU when it is made */
+	uint64_t pv_wall_msr;		    /* (a) MSR_KVM_WALL_CLOCK as it was written last */
 	struct gmem mem;		    /* (c) */
 	struct bus pio, mmio;		    /* (c) but for counters */
 	struct vcpuid cpuid;		    /* (c) */

@@ -19,6 +19,7 @@ static struct {
 	uint64_t seen[SIDES];	 /* how far back time has gone for it */
 	unsigned arrived[SIDES]; /* how many meetings it has come to */
 	int64_t moved;
+	bool apart; /* some pair did not come to agree */
 } sync;
 
 static uint64_t read_ordered(void)
@@ -94,6 +95,8 @@ static bool agree(enum side side)
 		if (!meet(side))
 			return false;
 	}
+	if (side == SOURCE)
+		sync.apart = true;
 	return true;
 }
 
@@ -112,6 +115,11 @@ bool tsc_sync_source(void)
 bool tsc_sync_target(void)
 {
 	return agree(TARGET);
+}
+
+bool tsc_sync_all(void)
+{
+	return !sync.apart;
 }
 
 int64_t tsc_sync_moved(void)

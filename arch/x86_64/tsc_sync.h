@@ -18,6 +18,9 @@ bool tsc_sync_target(void);
 int64_t tsc_sync_moved(void);
 uint64_t tsc_sync_rest(void);
 
+/* Whether all pairs so far agree: then time never goes back for who changes its CPU. */
+bool tsc_sync_all(void);
+
 /* Pure part: the move that the target needs, from how far back each has seen time go. */
 int64_t tsc_sync_move(uint64_t seen_by_source, uint64_t seen_by_target);
 

@@ -118,6 +118,7 @@ static void set(struct virt_vcpu *v, enum vreg reg, uint64_t value)
 {
 	uint64_t *regs = fake_virt_of(v)->regs;
 
+	fake_virt_of(v)->sets++;
 	regs[reg] = value;
 	if (reg != VREG_CR0 && reg != VREG_EFER)
 		return;

@@ -20,7 +20,7 @@ struct fake_virt {
 	unsigned events_n;
 	unsigned windows; /* of the last want_window() */
 	unsigned asked;	  /* calls of want_window() */
-	unsigned runs, resets, loads, puts, dumps;
+	unsigned runs, resets, loads, puts, dumps, sets;
 	bool loaded;
 	/* What one turn of the guest does; it fills v->exit. */
 	void (*script)(struct virt_vcpu *v, void *arg);

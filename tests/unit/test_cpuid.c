@@ -443,6 +443,29 @@ static void hypervisor_leaves(void **state)
 	assert_zero(query(0x40000005, 0));
 }
 
+/* Where Linux looks next; nothing is promised that vmm/pv.h has not. */
+static void kvms_leaves(void **state)
+{
+	char name[13] = "";
+	struct cpuid_regs r;
+
+	(void)state;
+	for (unsigned vendor = CPU_INTEL; vendor <= CPU_AMD; vendor++) {
+		make(vendor, 0xffffffff);
+		r = query(0x40000100, 0);
+		memcpy(name, &r.ebx, 4);
+		memcpy(name + 4, &r.ecx, 4);
+		memcpy(name + 8, &r.edx, 4);
+		assert_memory_equal(name, "KVMKVMKVM\0\0\0", 12);
+		assert_int_equal(r.eax, 0x40000101);
+		r = query(0x40000101, 0);
+		assert_int_equal(r.eax, 0x01000aeb);
+		assert_int_equal(r.ebx | r.ecx | r.edx, 0);
+		r = query(0x40000102, 0);
+		assert_int_not_equal(r.eax, 0x01000aeb);
+	}
+}
+
 /* What Linux makes of leaf 15h, in 32 bits (native_calibrate_tsc()). */
 static uint32_t linux_khz(const struct cpuid_regs *r)
 {
@@ -531,6 +554,7 @@ int main(void)
 		TEST(brand_caches_topology),
 		TEST(xsave_sizes),
 		TEST(hypervisor_leaves),
+		TEST(kvms_leaves),
 		TEST(frequencies),
 		TEST(the_exit),
 	};

@@ -66,6 +66,29 @@ void vcpu_move_tsc(struct vcpu *vcpu, uint64_t by)
 	moved++;
 }
 
+/* The paravirtual MSRs. */
+static struct {
+	uint32_t msr;
+	uint64_t value;
+	int error;
+} pv;
+
+int pv_msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
+{
+	assert_ptr_equal(vcpu, &v);
+	pv.msr = msr;
+	*value = pv.value;
+	return pv.error;
+}
+
+int pv_msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
+{
+	assert_ptr_equal(vcpu, &v);
+	pv.msr = msr;
+	pv.value = value;
+	return pv.error;
+}
+
 int vlapic_msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 {
 	assert_ptr_equal(vcpu, &v);
@@ -99,6 +122,7 @@ static int setup(void **state)
 	memset(&vm, 0, sizeof(vm));
 	memset(&v, 0, sizeof(v));
 	memset(&apic, 0, sizeof(apic));
+	memset(&pv, 0, sizeof(pv));
 	faults = skips = 0;
 	tsc = moved = 0;
 	vm.cpuid.is_intel = true;
@@ -191,6 +215,12 @@ static bool is_readable(uint32_t msr, bool amd)
 	case MSR_MTRR_FIX16K_A0000:
 	case MSR_MTRR_DEF_TYPE:
 	case MSR_TSC_DEADLINE:
+	case MSR_KVM_WALL_CLOCK:
+	case MSR_KVM_SYSTEM_TIME:
+	case MSR_KVM_WALL_CLOCK_NEW:
+	case MSR_KVM_SYSTEM_TIME_NEW:
+	case MSR_KVM_STEAL_TIME:
+	case MSR_KVM_PV_EOI_EN:
 	case MSR_EFER: return true;
 	case MSR_SYSCFG:
 	case MSR_HWCR:
@@ -212,6 +242,8 @@ static void exactly_these_exist(void **state)
 		if (amd)
 			be_amd();
 		for (uint32_t msr = 0; msr < 0x3000; msr++)
+			assert_int_equal(rd(msr, &value), is_readable(msr, amd));
+		for (uint32_t msr = 0x4b564c00; msr < 0x4b564e00; msr++)
 			assert_int_equal(rd(msr, &value), is_readable(msr, amd));
 		for (uint32_t msr = 0xc0000000; msr < 0xc0003000; msr++)
 			assert_int_equal(rd(msr, &value), is_readable(msr, amd));
@@ -454,6 +486,25 @@ static void the_apic(void **state)
 	assert_string_equal(fake_log_text(), "");
 }
 
+static void paravirtual_ones(void **state)
+{
+	static const uint32_t msrs[] = { MSR_KVM_WALL_CLOCK,	 MSR_KVM_SYSTEM_TIME,
+					 MSR_KVM_WALL_CLOCK_NEW, MSR_KVM_SYSTEM_TIME_NEW,
+					 MSR_KVM_STEAL_TIME,	 MSR_KVM_PV_EOI_EN };
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(msrs); i++) {
+		pv.error = 0;
+		assert_true(wr(msrs[i], 0x123456789a0 + i));
+		assert_int_equal(pv.msr, msrs[i]);
+		assert_reads(msrs[i], 0x123456789a0 + i);
+		/* What the interface refuses is a fault. */
+		pv.error = -EINVAL;
+		assert_false(wr(msrs[i], 2));
+		assert_no_read(msrs[i]);
+	}
+}
+
 static void amds_own(void **state)
 {
 	(void)state;
@@ -543,6 +594,7 @@ int main(void)
 		TEST(mtrrs_reserved_bits),
 		TEST(machine_check_banks),
 		TEST(the_apic),
+		TEST(paravirtual_ones),
 		TEST(amds_own),
 		TEST(neighbours_one_after_the_other),
 		TEST(passed_ones),

@@ -292,6 +292,32 @@ static void slices(void **state)
 	assert_int_equal(fake_timers_fired(), before);
 }
 
+static struct thread *measured;
+
+static void look(void *arg)
+{
+	*(uint64_t *)arg = thread_ready_ns(measured);
+}
+
+/* What the others took while it could have run. */
+static void ready_times(void **state)
+{
+	uint64_t a = 0, b = 0;
+
+	(void)state;
+	measured = thread_create("a", spin, "a");
+	assert_non_null(measured);
+	assert_non_null(thread_create("b", spin, "b"));
+	fake_time_advance(500);
+	/* It looks when a and b have had a slice each: that is no time that a waited for. */
+	assert_non_null(thread_create("c", look, &a));
+	run_all();
+	assert_int_equal(a, 500);
+	measured = thread_self();
+	look(&b);
+	assert_int_equal(b, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -303,6 +329,7 @@ int main(void)
 		cmocka_unit_test_setup(a_wake_up_is_not_lost, setup),
 		cmocka_unit_test_setup(waiting_for_a_condition, setup),
 		cmocka_unit_test_setup(slices, setup),
+		cmocka_unit_test_setup(ready_times, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -141,6 +141,49 @@ void vlapic_tsc_changed(struct vcpu *vcpu)
 	seen.tsc_changes++;
 }
 
+/* The paravirtual interface: what was asked of it. */
+static struct {
+	unsigned leaves, returns, offers, syncs, moves;
+} pv;
+
+void pv_reset(struct vcpu *vcpu)
+{
+	vcpu->pv = (struct vpv){ 0 };
+}
+
+void pv_leave(struct vcpu *vcpu)
+{
+	vcpu->pv.away = true;
+	pv.leaves++;
+}
+
+void pv_return(struct vcpu *vcpu)
+{
+	/* What it does needs the registers on the CPU. */
+	assert_ptr_equal(cpu.loaded, &vcpu->hw);
+	vcpu->pv.away = false;
+	pv.returns++;
+}
+
+void pv_eoi_offer(struct vcpu *vcpu)
+{
+	vcpu->pv.eoi_offered = true;
+	pv.offers++;
+}
+
+void pv_eoi_sync(struct vcpu *vcpu)
+{
+	vcpu->pv.eoi_offered = false;
+	pv.syncs++;
+}
+
+void pv_clock_tsc_moved(struct vcpu *vcpu)
+{
+	/* The page is made from the new offset. */
+	assert_int_equal(hw->regs[VREG_TSC_OFFSET], vcpu->tsc_offset);
+	pv.moves++;
+}
+
 void msr_reset(struct vcpu *vcpu)
 {
 	vcpu->msr.hwcr = 0;
@@ -246,6 +289,7 @@ static int setup(void **state)
 	(void)state;
 	memset(&chip, 0, sizeof(chip));
 	memset(&seen, 0, sizeof(seen));
+	memset(&pv, 0, sizeof(pv));
 	memset(&vm, 0, sizeof(vm));
 	memset(&cpu, 0, sizeof(cpu));
 	cpu.thread = &thread;
@@ -632,6 +676,84 @@ static void something_pending_is_no_sleep(void **state)
 	assert_int_equal(seen.blocks, 0);
 }
 
+/* The paravirtual interface --------------------------------------------------------------------
+ */
+
+static void kick(void)
+{
+	vcpu_request(v, REQUEST_UNHALT);
+}
+
+/* A kick ends HLT with interrupts off; what is pending stays. */
+static void kicked_out_of_hlt(void **state)
+{
+	(void)state;
+	v->hw.rflags = RFLAGS_FIXED;
+	v->halted = true;
+	pend(0x30);
+	vcpu_kick(v);
+	seen.sleep = kick;
+	run(1, NULL);
+	assert_int_equal(seen.blocks, 1);
+	assert_no_event(0);
+	assert_int_equal(chip.n, 1);
+	assert_false(v->pv.unhalted);
+	assert_int_equal(pv.leaves, 1);
+	assert_int_equal(pv.returns, 1);
+}
+
+static void halt_later(unsigned t)
+{
+	if (t == 1) {
+		v->halted = true;
+		vcpu_attend(v);
+	}
+}
+
+/* One that comes too early is for the next HLT, and only for that. */
+static void kicked_before_hlt(void **state)
+{
+	(void)state;
+	vcpu_request(v, REQUEST_UNHALT);
+	run(3, halt_later);
+	assert_int_equal(seen.blocks, 0);
+	assert_false(v->pv.unhalted);
+	v->halted = true;
+	vcpu_attend(v);
+	seen.sleep = stop;
+	run(0, NULL);
+	assert_int_equal(seen.blocks, 1);
+}
+
+/* Whoever looks at the interrupts sees what the guest has ended by its byte. */
+static void eois_without_exits(void **state)
+{
+	struct bus_access a = { .offset = APIC_TPR, .size = 4 };
+	uint64_t value;
+
+	(void)state;
+	pend(0x30);
+	vcpu_kick(v);
+	run(1, NULL);
+	assert_int_equal(pv.offers, 0); /* not registered */
+	v->pv.eoi_msr = KVM_MSR_ENABLED;
+	pend(0x30);
+	vcpu_kick(v);
+	run(1, NULL);
+	assert_int_equal(pv.offers, 1);
+	assert_int_equal(pv.syncs, 0);
+	pend(0x31);
+	vcpu_kick(v);
+	run(1, NULL);
+	assert_int_equal(pv.offers, 2);
+	assert_int_equal(pv.syncs, 1);
+	vcpu_lapic_access(v, &a);
+	assert_int_equal(pv.syncs, 2);
+	v->pv.eoi_offered = true;
+	assert_int_equal(vcpu_lapic_msr_read(v, MSR_X2APIC_BASE + APIC_ISR / 16, &value), 0);
+	assert_int_equal(pv.syncs, 3);
+}
+
 /* Requests --------------------------------------------------------------------------------------
  */
 
@@ -835,6 +957,8 @@ static void two_share_a_cpu(void **state)
 	seen.handle = steal_the_cpu;
 	run(3, steal);
 	assert_int_equal(seen.yields, 1);
+	assert_int_equal(pv.leaves, 1);
+	assert_int_equal(pv.returns, 1);
 	assert_int_equal(hw->loads, 2);
 	assert_int_equal(fake_virt_of(&other->hw)->puts, 1);
 	assert_false(fake_virt_of(&other->hw)->loaded);
@@ -955,6 +1079,7 @@ static void the_tsc_moves(void **state)
 	/* The hardware is to know it, and an armed deadline. */
 	assert_int_equal(hw->regs[VREG_TSC_OFFSET], v->tsc_offset);
 	assert_int_equal(seen.tsc_changes, 1);
+	assert_int_equal(pv.moves, 1);
 }
 
 static void modes(void **state)
@@ -1044,6 +1169,9 @@ int main(void)
 		TEST(halted_with_interrupts_off),
 		TEST(halted_and_stopped),
 		TEST(something_pending_is_no_sleep),
+		TEST(kicked_out_of_hlt),
+		TEST(kicked_before_hlt),
+		TEST(eois_without_exits),
 		TEST(resets_of_the_machine),
 		TEST(others_wake_it),
 		TEST(others_kick_it),

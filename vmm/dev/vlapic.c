@@ -288,3 +288,12 @@ void vlapic_eoi(struct vcpu *v)
 	else if (unlikely(l->irr_words))
 		vlapic_kick_self(v);
 }
+
+bool vlapic_eoi_is_plain(const struct vcpu *v)
+{
+	const struct vlapic *l = &v->lapic;
+	uint8_t vector = isr_top(v);
+
+	return l->isr_depth == 1 && vlapic_idle(l) &&
+	       !(*vlapic_word(v, APIC_TMR, vector) & vlapic_bit(vector));
+}

@@ -91,6 +91,8 @@ bool vlapic_pending(const struct vcpu *v);
 /* IRR → ISR. The vector, or 0 when none may be delivered. */
 uint8_t vlapic_acknowledge(struct vcpu *v);
 void vlapic_eoi(struct vcpu *v);
+/* Whether the EOI of the only vector in service would do no more than clear its bit. */
+bool vlapic_eoi_is_plain(const struct vcpu *v);
 /* What a move to CR8 does: it is bits 7:4 of TPR, and the rest of TPR becomes 0. */
 void vlapic_set_tpr(struct vcpu *v, uint8_t cr8);
 /* All 8 bits of TPR. */
