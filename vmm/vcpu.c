@@ -189,6 +189,9 @@ static void join_reset(struct vcpu *v)
 {
 	vcpu_unload(v);
 	vm_join_reset(v);
+	/* A request to pause may have been forgotten with the others. */
+	if (vm_is_pausing(v->vm))
+		__atomic_fetch_or(&v->requests, REQUEST_PAUSE, __ATOMIC_RELAXED);
 }
 
 /* An INIT of the boot CPU is a reset of the machine, as a PC's firmware would have it. */
@@ -209,6 +212,8 @@ static __attribute__((noinline)) void take_rare(struct vcpu *v, uint32_t r)
 		reset_by_init(v->vm);
 	if (r & REQUEST_UNHALT)
 		v->pv.unhalted = true;
+	if (r & REQUEST_PAUSE)
+		vm_join_pause(v);
 	if (r & REQUEST_SIPI)
 		vcpu_take_sipi(v, (uint8_t)(r >> REQUEST_SIPI_VECTOR_SHIFT));
 }
@@ -216,7 +221,8 @@ static __attribute__((noinline)) void take_rare(struct vcpu *v, uint32_t r)
 /* Takes what others asked for. False: the loop is to be left. */
 static bool take_requests(struct vcpu *v)
 {
-	const uint32_t rare = REQUEST_INIT | REQUEST_SIPI | REQUEST_FLUSH | REQUEST_UNHALT;
+	const uint32_t rare =
+		REQUEST_INIT | REQUEST_SIPI | REQUEST_FLUSH | REQUEST_UNHALT | REQUEST_PAUSE;
 	uint32_t r;
 
 	while (__atomic_load_n(&v->requests, __ATOMIC_RELAXED)) {

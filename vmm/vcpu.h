@@ -28,6 +28,7 @@ enum vcpu_request {
 	REQUEST_FLUSH = 128, /* the nested tables have lost mappings */
 	/* a kick by hypercall: HLT ends, with interrupts off too */
 	REQUEST_UNHALT = 256,
+	REQUEST_PAUSE = 512, /* stand still until vm_resume() */
 	REQUEST_SIPI_VECTOR_SHIFT = 24,
 };
 

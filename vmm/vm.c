@@ -292,7 +292,7 @@ void vm_join_reset(struct vcpu *v)
 	}
 }
 
-static void request_all(struct vm *vm, unsigned requests)
+void vm_request_all(struct vm *vm, unsigned requests)
 {
 	for (unsigned i = 0; i < vm->vcpu_count; i++)
 		vcpu_request(vm->vcpus[i], requests);
@@ -308,10 +308,10 @@ void vm_request_end(struct vm *vm, enum vm_end how, const char *reason)
 	str_copy(vm->end_reason, reason, sizeof(vm->end_reason));
 	if (reset) {
 		vm->resetting = true;
-		request_all(vm, REQUEST_RESET);
+		vm_request_all(vm, REQUEST_RESET);
 	} else {
 		vm->end = how;
-		request_all(vm, REQUEST_STOP);
+		vm_request_all(vm, REQUEST_STOP);
 		wait_wake_all(&vm->gathered); /* those that are parked hear no requests */
 	}
 }
@@ -320,7 +320,7 @@ void vm_flush_nested(struct vm *vm, struct vcpu *self)
 {
 	/* Whoever waits here, too, is not in the guest: nobody need wait for it. */
 	__atomic_store_n(&self->waits, true, __ATOMIC_SEQ_CST);
-	request_all(vm, REQUEST_FLUSH);
+	vm_request_all(vm, REQUEST_FLUSH);
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
 		const struct vcpu *v = vm->vcpus[i];
 

@@ -49,26 +49,29 @@ struct vm_memory {
 struct vm {
 	struct lock lock; /* all device state; the exit handlers take it around bus_access(), a
 			     device in its timers */
-	struct vm_config config;	    /* (c) */
-	struct virt_vm hw;		    /* (c) */
-	uint64_t tsc_offset;		    /* (c) of every vCPU when it is made */
-	uint64_t pv_wall_msr;		    /* (a) MSR_KVM_WALL_CLOCK as it was written last */
-	struct gmem mem;		    /* (c) */
-	struct bus pio, mmio;		    /* (c) but for counters */
-	struct vcpuid cpuid;		    /* (c) */
+	struct vm_config config; /* (c) */
+	struct virt_vm hw;	 /* (c) */
+	uint64_t tsc_offset;  /* (D) the guest's clock: 0 when it was made, still while it pauses */
+	uint64_t pv_wall_msr; /* (a) MSR_KVM_WALL_CLOCK as it was written last */
+	struct gmem mem;      /* (c) */
+	struct bus pio, mmio; /* (c) but for counters */
+	struct vcpuid cpuid;  /* (c) */
 	uint64_t cr4_allowed, efer_allowed; /* (c) what the guest may set */
 	struct vm_memory memory;	    /* (c) the host memory behind mem */
 	struct vcpu *vcpus[VM_VCPUS];	    /* (c) */
 	unsigned vcpu_count;		    /* (c) */
-	unsigned lowest_turn;	    /* (a) who is asked first to take a lowest-priority interrupt */
-	enum vm_end end;	    /* (D) */
-	unsigned exit_status;	    /* (D) what the guest wrote to the exit port */
-	char end_reason[160];	    /* (D) */
-	bool resetting;		    /* (D) a reset was asked for and is not done */
-	unsigned parked;	    /* (D) vCPUs that wait for it */
-	uint32_t resets;	    /* (R) how many were done */
-	struct wait_queue gathered; /* the parked vCPUs */
-	struct wait_queue ended;    /* for vm_wait() */
+	unsigned lowest_turn; /* (a) who is asked first to take a lowest-priority interrupt */
+	enum vm_end end;      /* (D) */
+	unsigned exit_status; /* (D) what the guest wrote to the exit port */
+	char end_reason[160]; /* (D) */
+	bool resetting;	      /* (D) a reset was asked for and is not done */
+	unsigned parked;      /* (D) vCPUs that wait for it */
+	uint32_t resets;      /* (R) how many were done */
+	bool pausing;	      /* (R) no vCPU is to run; also read without */
+	unsigned paused;      /* (R) vCPUs that have parked for it */
+	uint64_t paused_at_ns, paused_at_tsc; /* of whoever pauses it: since when all have */
+	struct wait_queue gathered;	      /* the parked vCPUs, and who waits for them */
+	struct wait_queue ended;	      /* for vm_wait() */
 	unsigned left, gone; /* (E) vCPUs that have left the loop; that nobody reaches any more */
 
 	struct vpic vpic; /* (D) from here on */
@@ -98,6 +101,16 @@ void vm_wait(struct vm *vm);
  * after RESET, or REQUEST_STOP is set.
  */
 void vm_join_reset(struct vcpu *v);
+/*
+ * vmm/vm_pause.c. By one thread at a time, which holds no lock, while the VM runs; vm_pause()
+ * returns when all vCPUs stand still, or the VM has ended meanwhile (then there is nothing to
+ * resume).
+ */
+void vm_pause(struct vm *vm);
+void vm_resume(struct vm *vm);
+bool vm_is_pausing(const struct vm *vm);
+/* By a vCPU's thread that has seen REQUEST_PAUSE: until it is over, or an end or a reset comes. */
+void vm_join_pause(struct vcpu *v);
 /* By a vCPU's thread, last. */
 void vm_leave(struct vcpu *v);
 
@@ -107,6 +120,9 @@ void vm_leave(struct vcpu *v);
  * come out. By the thread of self, which holds no lock.
  */
 void vm_flush_nested(struct vm *vm, struct vcpu *self);
+
+/* Caller holds vm->lock. */
+void vm_request_all(struct vm *vm, unsigned requests);
 
 /* The host memory behind the guest's RAM: vmm/vm_memory.c. 0; -ENOMEM, -ENOSPC (logged). */
 must_check int vm_memory_init(struct vm *vm);

@@ -47,6 +47,8 @@ static struct {
 	unsigned kicks, apic_inits;
 	unsigned saves, loads;
 	/* Called by thread_block() and by exit_handle(). */
+	unsigned pauses;
+	bool pausing;
 	void (*sleep)(void);
 	void (*handle)(void);
 } seen;
@@ -242,6 +244,18 @@ void vm_join_reset(struct vcpu *vcpu)
 	assert_null(cpu.loaded);
 	seen.resets++;
 	vcpu->requests |= seen.during_reset;
+}
+
+void vm_join_pause(struct vcpu *vcpu)
+{
+	assert_ptr_equal(vcpu, v);
+	seen.pauses++;
+}
+
+bool vm_is_pausing(const struct vm *m)
+{
+	assert_ptr_equal(m, &vm);
+	return seen.pausing;
 }
 
 void vm_leave(struct vcpu *vcpu)
@@ -778,6 +792,27 @@ static void resets_of_the_machine(void **state)
 	assert_int_equal(seen.ends, 4);
 }
 
+static void pauses(void **state)
+{
+	(void)state;
+	vcpu_request(v, REQUEST_PAUSE);
+	run(1, NULL);
+	assert_int_equal(seen.pauses, 1);
+	/* Stop goes before it, and so does a reset, after which it is looked at anew. */
+	vcpu_request(v, REQUEST_PAUSE | REQUEST_STOP);
+	run(0, NULL);
+	assert_int_equal(seen.pauses, 1);
+	seen.pausing = true;
+	vcpu_request(v, REQUEST_PAUSE | REQUEST_RESET);
+	run(1, NULL);
+	assert_int_equal(seen.resets, 1);
+	assert_int_equal(seen.pauses, 2);
+	seen.pausing = false;
+	vcpu_request(v, REQUEST_RESET);
+	run(1, NULL);
+	assert_int_equal(seen.pauses, 2);
+}
+
 static void others_wake_it(void **state)
 {
 	struct thread other;
@@ -1173,6 +1208,7 @@ int main(void)
 		TEST(kicked_before_hlt),
 		TEST(eois_without_exits),
 		TEST(resets_of_the_machine),
+		TEST(pauses),
 		TEST(others_wake_it),
 		TEST(others_kick_it),
 		TEST(init_takes_a_sipi_back),

@@ -39,6 +39,68 @@ static void one_shot(void **state)
 	assert_int_equal(fake_timers_armed(), 0);
 }
 
+static void stands_still(void **state)
+{
+	(void)state;
+	timer_on(APIC_TIMER_ONE_SHOT);
+	put(APIC_INITIAL_COUNT, 1000);
+	fake_time_advance(400);
+	vlapic_timer_freeze(v);
+	assert_int_equal(fake_timers_armed(), 0);
+	fake_time_advance(100000);
+	assert_false(timer_came());
+	vlapic_timer_thaw(v);
+	assert_int_equal(get(APIC_CURRENT_COUNT), 600);
+	fake_time_advance(598);
+	assert_false(timer_came());
+	fake_time_advance(2);
+	assert_true(timer_came());
+	/* Nothing counts: nothing does after it. */
+	vlapic_timer_freeze(v);
+	vlapic_timer_thaw(v);
+	assert_int_equal(fake_timers_armed(), 0);
+	/* A reset in between stops it for good. */
+	put(APIC_INITIAL_COUNT, 1000);
+	vlapic_timer_freeze(v);
+	vlapic_reset(v);
+	vlapic_timer_thaw(v);
+	assert_int_equal(fake_timers_armed(), 0);
+}
+
+static void a_period_stands_still(void **state)
+{
+	(void)state;
+	timer_on(APIC_TIMER_PERIODIC);
+	put(APIC_INITIAL_COUNT, 50000);
+	fake_time_advance(50000 + 20000);
+	assert_true(timer_came());
+	vlapic_timer_freeze(v);
+	fake_time_advance(1000000);
+	vlapic_timer_thaw(v);
+	assert_int_equal(get(APIC_CURRENT_COUNT), 30000);
+	fake_time_advance(30000);
+	assert_true(timer_came());
+	fake_time_advance(50000);
+	assert_true(timer_came());
+}
+
+/* The TSC stood still, too: the deadline is as far off as before. */
+static void a_deadline_stands_still(void **state)
+{
+	(void)state;
+	timer_on(APIC_TIMER_DEADLINE);
+	msr_put(MSR_TSC_DEADLINE, vcpu_tsc(v) + 25000); /* 10 us of the fake TSC */
+	fake_time_advance(4000);
+	vlapic_timer_freeze(v);
+	fake_time_advance(1000000);
+	v->tsc_offset -= 2500000;
+	vlapic_timer_thaw(v);
+	fake_time_advance(5900);
+	assert_false(timer_came());
+	fake_time_advance(200);
+	assert_true(timer_came());
+}
+
 static void count_0_stops(void **state)
 {
 	(void)state;
@@ -287,6 +349,9 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(one_shot),
+		TEST(stands_still),
+		TEST(a_period_stands_still),
+		TEST(a_deadline_stands_still),
 		TEST(count_0_stops),
 		TEST(divide_configurations),
 		TEST(divide_changes_while_counting),

@@ -622,6 +622,31 @@ static void test_clock(void **state)
 	}
 }
 
+/* Time that stands still is no time: neither the count nor the interrupt notices. */
+static void test_standing_still(void **state)
+{
+	struct fake_vm *f = *state;
+	const uint64_t hour = 3600ull * 1000000000;
+	unsigned before, left;
+
+	mode_set(f, 0, 0, 1000);
+	step(f, 400);
+	left = counter(f, 0);
+	before = f->rises[IRQ_PIT];
+	vpit_class.freeze(&f->vm);
+	assert_int_equal(fake_timers_armed(), 0);
+	fake_time_advance(hour);
+	assert_int_equal(f->rises[IRQ_PIT], before);
+	lock_take(&f->vm.lock);
+	vpit_class.thaw(&f->vm, hour);
+	lock_drop(&f->vm.lock);
+	assert_int_equal(counter(f, 0), left);
+	step(f, 590);
+	assert_int_equal(f->rises[IRQ_PIT], before);
+	step(f, 20);
+	assert_int_equal(f->rises[IRQ_PIT], before + 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -648,6 +673,7 @@ int main(void)
 		TEST(test_port_b),
 		TEST(test_calibration),
 		TEST(test_reset),
+		TEST(test_standing_still),
 		cmocka_unit_test(test_clock),
 	};
 

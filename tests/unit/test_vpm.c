@@ -170,13 +170,36 @@ static void test_reset(void **state)
 	assert_false(f->lines[IRQ_SCI]);
 }
 
+static void test_standing_still(void **state)
+{
+	struct fake_vm *f = *state;
+	const uint64_t hour = 3600ull * 1000000000;
+	uint32_t before;
+
+	fake_out(f, ENABLE, 2, TMR);
+	fake_time_advance(1000000);
+	before = fake_in(f, VPM_PM_TIMER, 4);
+	vpm_class.freeze(&f->vm);
+	assert_int_equal(fake_timers_armed(), 0);
+	fake_time_advance(hour);
+	lock_take(&f->vm.lock);
+	vpm_class.thaw(&f->vm, hour);
+	lock_drop(&f->vm.lock);
+	assert_int_equal(fake_in(f, VPM_PM_TIMER, 4), before);
+	assert_int_equal(fake_timers_armed(), 1);
+	assert_int_equal(f->rises[IRQ_SCI], 0);
+	fake_time_advance(2343600000);
+	assert_int_equal(f->rises[IRQ_SCI], 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_timer),     TEST(test_timer_status),	 TEST(test_power_button),
-		TEST(test_power_off), TEST(test_reset_register), TEST(test_reset),
+		TEST(test_timer),	   TEST(test_timer_status),   TEST(test_power_button),
+		TEST(test_power_off),	   TEST(test_reset_register), TEST(test_reset),
+		TEST(test_standing_still),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

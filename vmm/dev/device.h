@@ -27,6 +27,12 @@ struct dev_class {
 	void (*reset)(struct vm *vm);
 	/* Stops timers, vm->lock not held; NULL where there is nothing to do. */
 	void (*fini)(struct vm *vm);
+	/*
+	 * The guest's time stands still: timers stop, vm->lock not held; and it goes on, so many ns
+	 * later, vm->lock held. NULL where time is nothing to the device.
+	 */
+	void (*freeze)(struct vm *vm);
+	void (*thaw)(struct vm *vm, uint64_t ns);
 };
 
 /* THE list, in the order of creation; ends with NULL. devices.c */
@@ -38,6 +44,9 @@ must_check int devices_init(struct vm *vm);
 void devices_reset(struct vm *vm);
 /* vm->lock is not held. */
 void devices_fini(struct vm *vm);
+/* See dev_class. */
+void devices_freeze(struct vm *vm);
+void devices_thaw(struct vm *vm, uint64_t ns);
 
 /* For a chip with eight data lines: does a wide access byte by byte, as a PC's bus bridge would. */
 void device_split(struct vm *vm, void *dev, struct bus_access *a, bus_access_fn *byte_access);

@@ -68,6 +68,20 @@ void devices_reset(struct vm *vm)
 		(*d)->reset(vm);
 }
 
+void devices_freeze(struct vm *vm)
+{
+	for (const struct dev_class *const *d = devices; *d; d++)
+		if ((*d)->freeze)
+			(*d)->freeze(vm);
+}
+
+void devices_thaw(struct vm *vm, uint64_t ns)
+{
+	for (const struct dev_class *const *d = devices; *d; d++)
+		if ((*d)->thaw)
+			(*d)->thaw(vm, ns);
+}
+
 void devices_fini(struct vm *vm)
 {
 	for (unsigned i = ARRAY_SIZE(devices) - 1; i-- > 0;)

@@ -36,6 +36,7 @@ struct vlapic {
 	uint64_t tsc_deadline; /* (t) the guest's TSC; 0: not armed */
 	uint64_t timer_period; /* (t) ns; 0: not periodic */
 	uint64_t timer_when;   /* (t) end of the present countdown, ns; 0: not counting */
+	uint64_t timer_left;   /* (v) ns that it had to go when it was frozen */
 	struct timer timer;
 };
 
@@ -71,6 +72,9 @@ must_check int vlapic_msr_read(struct vcpu *v, uint32_t msr, uint64_t *value);
 must_check int vlapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t value);
 /* The guest's TSC has been set to another value: the armed deadline moves with it. */
 void vlapic_tsc_changed(struct vcpu *v);
+/* The guest's time stands still: the timer stops; and goes on from there, the TSC set already. */
+void vlapic_timer_freeze(struct vcpu *v);
+void vlapic_timer_thaw(struct vcpu *v);
 
 /* The guest physical page of the registers, whatever the mode. */
 uint64_t vlapic_base(const struct vcpu *v);

@@ -187,6 +187,25 @@ void vlapic_tsc_changed(struct vcpu *v)
 		vlapic_timer_write_deadline(v, deadline);
 }
 
+void vlapic_timer_freeze(struct vcpu *v)
+{
+	struct vlapic *l = &v->lapic;
+
+	timer_cancel(&l->timer);
+	/* One that is due and has not fired fires soon after. */
+	l->timer_left = l->timer_when ? MAX(countdown_left(v), 1) : 0;
+}
+
+void vlapic_timer_thaw(struct vcpu *v)
+{
+	struct vlapic *l = &v->lapic;
+
+	/* What a reset has stopped meanwhile stays so. */
+	if (l->timer_when)
+		countdown_start(v, time_ns() + l->timer_left, l->timer_period);
+	vlapic_tsc_changed(v);
+}
+
 void vlapic_timer_init(struct vcpu *v)
 {
 	timer_init(&v->lapic.timer, timer_fire, v);

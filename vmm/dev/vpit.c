@@ -481,6 +481,12 @@ static void vpit_fini(struct vm *vm)
 	timer_cancel(&vm->vpit.timer);
 }
 
+static void vpit_thaw(struct vm *vm, uint64_t ns)
+{
+	vm->vpit.origin_ns += ns;
+	irq_update(vm, pit_now(vm));
+}
+
 static const struct dev_ports vpit_ports[] = {
 	{ PORT_COUNTERS, 4, "pit", counters_access },
 	{ PORT_CONTROL_B, 1, "system control B", control_b_access },
@@ -493,4 +499,6 @@ const struct dev_class vpit_class = {
 	.init = vpit_init,
 	.reset = vpit_reset,
 	.fini = vpit_fini,
+	.freeze = vpit_fini,
+	.thaw = vpit_thaw,
 };

@@ -192,6 +192,12 @@ static void vpm_fini(struct vm *vm)
 	timer_cancel(&vm->vpm.timer);
 }
 
+static void vpm_thaw(struct vm *vm, uint64_t ns)
+{
+	vm->vpm.origin_ns += ns;
+	status_update(vm);
+}
+
 static const struct dev_ports vpm_ports[] = {
 	{ VPM_PM1_EVENT, EVENT_SIZE, "PM1 event", event_access },
 	{ VPM_PM1_CONTROL, CONTROL_SIZE, "PM1 control", control_access },
@@ -205,4 +211,6 @@ const struct dev_class vpm_class = {
 	.init = vpm_init,
 	.reset = vpm_reset,
 	.fini = vpm_fini,
+	.freeze = vpm_fini,
+	.thaw = vpm_thaw,
 };
