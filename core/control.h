@@ -11,7 +11,7 @@
 enum { CONTROL_PROTOCOL = 1, CONTROL_LINE = 4096 };
 
 struct control {
-	const struct shell_table *tables;
+	const struct shell_table *const *tables;
 	void (*write)(void *ctx, const char *bytes, size_t n);
 	void (*flush)(void *ctx); /* before a command's last act, such as to power off */
 	void *ctx;

@@ -17,20 +17,20 @@ static const struct shell_command builtin[] = {
 	  .help = "Repeats a command every two seconds, until a key is pressed" },
 };
 
-const struct shell_command *shell_nth(const struct shell_table *tables, unsigned n)
+const struct shell_command *shell_nth(const struct shell_table *const *tables, unsigned n)
 {
 	if (n < ARRAY_SIZE(builtin))
 		return &builtin[n];
 	n -= ARRAY_SIZE(builtin);
-	for (; tables->commands; tables++) {
-		if (n < tables->count)
-			return &tables->commands[n];
-		n -= tables->count;
+	for (; *tables; tables++) {
+		if (n < (*tables)->count)
+			return &(*tables)->commands[n];
+		n -= (*tables)->count;
 	}
 	return NULL;
 }
 
-const struct shell_command *shell_find(const struct shell_table *tables, const char *name)
+const struct shell_command *shell_find(const struct shell_table *const *tables, const char *name)
 {
 	const struct shell_command *c;
 
@@ -64,7 +64,8 @@ static unsigned distance(const char *a, const char *b)
 }
 
 /* The command that was meant, or NULL: one that it begins, else one a letter or two away. */
-static const struct shell_command *nearest(const struct shell_table *tables, const char *name)
+static const struct shell_command *nearest(const struct shell_table *const *tables,
+					   const char *name)
 {
 	const struct shell_command *c, *best = NULL;
 	unsigned least = NEAR + 1;
@@ -82,7 +83,7 @@ static const struct shell_command *nearest(const struct shell_table *tables, con
 	return best;
 }
 
-static void say_unknown(const struct shell_table *tables, struct reply *r, const char *name)
+static void say_unknown(const struct shell_table *const *tables, struct reply *r, const char *name)
 {
 	const struct shell_command *near = nearest(tables, name);
 
@@ -132,7 +133,7 @@ static bool check_arguments(const struct shell_command *c, struct reply *r, unsi
 	return false;
 }
 
-static void help_all(const struct shell_table *tables, struct reply *r)
+static void help_all(const struct shell_table *const *tables, struct reply *r)
 {
 	static const struct reply_column columns[] = { { "command", 10 },
 						       { "arguments", 14 },
@@ -149,7 +150,8 @@ static void help_all(const struct shell_table *tables, struct reply *r)
 	reply_table_end(r);
 }
 
-static void help(const struct shell_table *tables, struct reply *r, unsigned argc, char **argv)
+static void help(const struct shell_table *const *tables, struct reply *r, unsigned argc,
+		 char **argv)
 {
 	const struct shell_command *c;
 
@@ -167,7 +169,7 @@ static void help(const struct shell_table *tables, struct reply *r, unsigned arg
 	reply_text(r, "help", "%s", c->help);
 }
 
-void shell_run(const struct shell_table *tables, struct reply *r, unsigned argc, char **argv)
+void shell_run(const struct shell_table *const *tables, struct reply *r, unsigned argc, char **argv)
 {
 	const struct shell_command *c = argc ? shell_find(tables, argv[0]) : NULL;
 

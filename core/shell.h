@@ -34,16 +34,17 @@ struct shell_table {
 	unsigned count;
 };
 
-/* Tables end with one whose commands are NULL. "help" and, in the editor, "watch" are built in. */
-void shell_run(const struct shell_table *tables, struct reply *r, unsigned argc, char **argv);
+/* The list of tables ends with NULL. "help" and, in the editor, "watch" are built in. */
+void shell_run(const struct shell_table *const *tables, struct reply *r, unsigned argc,
+	       char **argv);
 /* Splits a line in place, with 'single' and "double" quotes; the number of words, or -EINVAL. */
 must_check int shell_split(char *line, char *argv[SHELL_WORDS], struct reply *r);
 /* The n-th of all commands, the built-in ones first; one by its name. NULL: there is none. */
-const struct shell_command *shell_nth(const struct shell_table *tables, unsigned n);
-const struct shell_command *shell_find(const struct shell_table *tables, const char *name);
+const struct shell_command *shell_nth(const struct shell_table *const *tables, unsigned n);
+const struct shell_command *shell_find(const struct shell_table *const *tables, const char *name);
 
 struct shell {
-	const struct shell_table *tables;
+	const struct shell_table *const *tables;
 	const char *prompt;
 	void (*write)(void *ctx, const char *bytes, size_t n);
 	void *ctx;
@@ -62,7 +63,7 @@ struct shell {
 	unsigned live_ms;
 };
 
-void shell_init(struct shell *s, const struct shell_table *tables, const char *prompt,
+void shell_init(struct shell *s, const struct shell_table *const *tables, const char *prompt,
 		void (*write)(void *ctx, const char *bytes, size_t n), void *ctx);
 /* A byte that was typed. */
 void shell_feed(struct shell *s, uint8_t byte);

@@ -29,7 +29,7 @@ enum {
 	KEY_NUMBER_MAX = 100,
 };
 
-void shell_init(struct shell *s, const struct shell_table *tables, const char *prompt,
+void shell_init(struct shell *s, const struct shell_table *const *tables, const char *prompt,
 		void (*write)(void *ctx, const char *bytes, size_t n), void *ctx)
 {
 	memset(s, 0, sizeof(*s));

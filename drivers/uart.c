@@ -463,9 +463,9 @@ int uart_console_init(const char *spec)
 	return console_add(&console);
 }
 
-uint16_t uart_console_port(void)
+const struct uart_config *uart_console_config(void)
 {
-	return console_uart.fifo ? console_uart.config.port : 0;
+	return console_uart.fifo ? &console_uart.config : NULL;
 }
 
 void uart_console_enable_irq(void)

@@ -67,8 +67,8 @@ void uart_flush(struct uart *u);
 
 /* The port as a console: sets it up by spec and adds it. 0, -EINVAL, -ENODEV, -ENOSPC. */
 must_check int uart_console_init(const char *spec);
-/* Which port that is; 0: none. */
-uint16_t uart_console_port(void);
+/* Which port that is; NULL: none. */
+const struct uart_config *uart_console_config(void);
 /* uart_enable_irq() for that port. */
 void uart_console_enable_irq(void);
 

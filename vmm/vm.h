@@ -71,8 +71,8 @@ struct vm {
 	struct wait_queue gathered; /* the parked vCPUs */
 	struct wait_queue ended;    /* for vm_wait() */
 	unsigned left, gone; /* (E) vCPUs that have left the loop; that nobody reaches any more */
-	struct list link;	 /* vmm/vms.c's */
-	unsigned holds;		 /* (a) vmm/vms.c's: who looks at it */
+	struct list link;    /* vmm/vms.c's */
+	unsigned holds;	     /* (a) vmm/vms.c's: who looks at it */
 	struct vconsole console; /* what COM1 is connected to */
 
 	struct vpic vpic; /* (D) from here on */

@@ -45,7 +45,8 @@ static const struct shell_command commands[] = {
 	{ "x", "[WORD…]", "Says", run_echo, NULL, 0 },
 	{ "vm", "NAME", "Says", run_echo, NULL, 0 },
 };
-static const struct shell_table tables[] = { { commands, 2 }, { NULL, 0 } };
+static const struct shell_table table = { commands, 2 };
+static const struct shell_table *const tables[] = { &table, NULL };
 
 static unsigned count_answers(void)
 {

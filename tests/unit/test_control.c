@@ -58,7 +58,8 @@ static const struct shell_command commands[] = {
 	{ "echo", "[WORD…]", "Says", run_echo, NULL, 0 },
 	{ "off", NULL, "Ends", run_off, NULL, 0 },
 };
-static const struct shell_table tables[] = { { commands, 2 }, { NULL, 0 } };
+static const struct shell_table table = { commands, 2 };
+static const struct shell_table *const tables[] = { &table, NULL };
 static struct control c;
 
 static int setup(void **state)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sources: core/log.c lib/printf.c tests/fake/timer.c */
+/* sources: core/log.c core/reply.c core/reply_text.c core/reply_json.c lib/str.c lib/printf.c tests/fake/timer.c */
 /*
  * The log: how a line looks, which go to the consoles, what a console gets that comes late, and
  * that no length of line or log writes where it should not.

@@ -144,7 +144,8 @@ static const struct shell_command others[] = {
 	{ "fail", NULL, "Fails", run_fail, NULL, 0 },
 	{ "top", NULL, "Lives", run_echo, NULL, 500 },
 };
-static const struct shell_table tables[] = { { some, 3 }, { others, 3 }, { NULL, 0 } };
+static const struct shell_table first = { some, 3 }, second = { others, 3 };
+static const struct shell_table *const tables[] = { &first, &second, NULL };
 static struct shell s;
 
 static int setup(void **state)

@@ -478,7 +478,7 @@ static void gather(void *ctx, const char *bytes, size_t n)
 
 static const char *command(enum vconsole_line from, const char *text)
 {
-	const struct shell_table tables[] = { vconsole_commands, { NULL, 0 } };
+	const struct shell_table *const tables[] = { &vconsole_commands, NULL };
 	char copy[256], *argv[SHELL_WORDS];
 	struct reply r;
 	int n;
