@@ -158,7 +158,7 @@ static void run_vms(struct reply *r, unsigned argc, char **argv)
 	reply_table_end(r);
 }
 
-static void put_vcpus(struct reply *r, const struct vm *vm)
+static void put_vcpus(struct reply *r, struct vm *vm)
 {
 	static const struct reply_column columns[] = {
 		{ "vcpu", -4 }, { "state", 8 }, { "cpu", -3 }, { "exits", -14 }
@@ -167,11 +167,19 @@ static void put_vcpus(struct reply *r, const struct vm *vm)
 	reply_table(r, "vcpus", columns, ARRAY_SIZE(columns));
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
 		const struct vcpu *v = vm->vcpus[i];
+		bool is_there;
+		unsigned cpu = 0;
 
+		/* Its thread does not go while the lock is held: vm_leave(). */
+		lock_take(&vm->lock);
+		is_there = v->thread;
+		if (is_there)
+			cpu = v->thread->cpu->id;
+		lock_drop(&vm->lock);
 		reply_row(r);
 		reply_number(r, NULL, v->id);
-		reply_text(r, NULL, "%s", v->halted ? "halted" : "running");
-		reply_number(r, NULL, v->thread ? v->thread->cpu->id : 0);
+		reply_text(r, NULL, "%s", !is_there ? "gone" : v->halted ? "halted" : "running");
+		reply_number(r, NULL, cpu);
 		reply_number(r, NULL, count_exits(v));
 	}
 	reply_table_end(r);
