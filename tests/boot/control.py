@@ -152,6 +152,23 @@ def check_refusals(rig):
     expect("No such file" in rig.ctl("--socket", "/nowhere", "vms", status=3), "no socket")
 
 
+def completed(rig, *words):
+    """What bash offers for the last of these words."""
+    script = ("source %s; COMP_WORDS=(%s --socket %s %s); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); "
+              "_plinthctl; echo ${COMPREPLY[@]}" % (CTL + ".bash", CTL, rig.control,
+                                                    " ".join(words)))
+    return subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60,
+                          check=True).stdout.split()
+
+
+def check_completion(rig):
+    for words, offers in ((("at",), ["attach"]), (("vm", "gu"), ["guest"]), (("vm",), ["vms", "vm"]),
+                          (("watch", "ex"), ["exits"]), (("help", "ty"), ["type"]),
+                          (("--js",), ["--json"]), (("vm", "x"), [])):
+        got = completed(rig, *words)
+        expect(got == offers, "bash completes %s with %s" % (words, got))
+
+
 def check_garbage(rig):
     """Whatever came before, a request is answered."""
     with socket.socket(socket.AF_UNIX) as line:
@@ -186,6 +203,7 @@ def test_plinthctl(box):
         rig.until(r"[#$] (\x1b\[\S*)?$")
         check_answers(rig)
         check_refusals(rig)
+        check_completion(rig)
         check_attach(rig)
         check_garbage(rig)
         rig.ctl("type", "guest", "echo typed-$((6*7))\\r")
