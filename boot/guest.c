@@ -123,6 +123,8 @@ uint8_t guest_run(const struct boot_info *info, const struct options *o)
 	for (enum mem_owner owner = 0; owner < MEM_OWNERS; owner++)
 		before[owner] = pmem_used(owner);
 	vm = vm_create(vm_config);
+	if (vm)
+		vconsole_attach(LINE_TERMINAL, &vm->console, true);
 	if (!vm || vm_start(vm)) {
 		log_result("plinth: guest ended: not started, status %u", STATUS_FAILED);
 		return STATUS_FAILED;

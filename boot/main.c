@@ -12,6 +12,7 @@
 #include "arch/x86_64/tsc.h"
 #include "arch/x86_64/virt/virt.h"
 #include "boot/boot_info.h"
+#include "boot/commands.h"
 #include "boot/config.h"
 #include "boot/crash.h"
 #include "boot/guest.h"
@@ -148,6 +149,9 @@ static void start(void *unused)
 	smp_start(&boot_info);
 	if (options.crash[0])
 		crash(options.crash);
+	if (terminal_start())
+		log_warn("boot: no memory for the shell");
+	control_start(&options);
 	end_machine(guest_run(&boot_info, &options));
 }
 

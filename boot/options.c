@@ -41,6 +41,13 @@ static int set_console(struct options *o, const char *value)
 	return str_copy(o->console, value, sizeof(o->console)) < sizeof(o->console) ? 0 : -EINVAL;
 }
 
+static int set_control(struct options *o, const char *value)
+{
+	return *value && str_copy(o->control, value, sizeof(o->control)) < sizeof(o->control)
+		       ? 0
+		       : -EINVAL;
+}
+
 static int set_exit(struct options *o, const char *value)
 {
 	return str_copy(o->exit, value, sizeof(o->exit)) < sizeof(o->exit) ? 0 : -EINVAL;
@@ -74,6 +81,7 @@ static const struct option {
 	{ "debug-ports", "debug-ports, without a value", set_debug_ports },
 	{ "reset", "reset=restart or reset=end", set_reset },
 	{ "console", "console=com1 to com4 or a port, as in console=com1,115200", set_console },
+	{ "control", "control=none, com1 to com4 or a port, as in control=com2", set_control },
 	{ "exit", "exit=acpi, exit=bochs or a port, as in exit=0xf4", set_exit },
 	{ "crash", "crash=KIND, as in crash=null", set_crash },
 	{ "log", "log=quiet, log=info or log=debug", set_log },
@@ -95,8 +103,7 @@ static int set(struct options *o, char *word)
 		return -EINVAL;
 	}
 	log_error("options: Plinth knows no option \"%s\": mem, cpus, debug-ports, reset, console, "
-		  "exit, "
-		  "crash and log are what it knows",
+		  "control, exit, crash and log are what it knows",
 		  word);
 	return -EINVAL;
 }

@@ -11,6 +11,7 @@ struct options {
 	bool debug_ports;   /* debug-ports: the guest gets 0xE9 and 0xF4 */
 	bool end_on_reset;  /* reset=end: a guest's reset ends it */
 	char console[32];   /* console=com1,115200 */
+	char control[32];   /* control=none|com2; "": com2 where there is one */
 	char exit[16];	    /* exit=acpi|bochs|PORT */
 	char crash[16];	    /* crash=KIND: Plinth faults on purpose, see crash.c */
 	unsigned log_level; /* log=quiet|info|debug: enum log_level */

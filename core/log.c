@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One line a fact, with the seconds since the start before it. */
 #include "core/log.h"
+#include "core/shell.h"
 #include "core/timer.h"
 #include "lib/errno.h"
 #include "lib/lock.h"
@@ -90,3 +91,70 @@ void log_raw(const char *text, size_t n)
 {
 	consoles_put(text, n);
 }
+
+/*
+ * The line that begins at *at, or at the oldest byte that is left, without its end; *at moves on to
+ * the next. False: there is none.
+ */
+static bool line_read(uint64_t *at, char *line, size_t size)
+{
+	size_t n = 0;
+	bool found;
+
+	lock_take(&log_state.lock);
+	if (log_state.written > LOG_RING && *at < log_state.written - LOG_RING)
+		*at = log_state.written - LOG_RING;
+	found = *at < log_state.written;
+	while (*at < log_state.written) {
+		char c = log_state.ring[(*at)++ % LOG_RING];
+
+		if (c == '\n')
+			break;
+		if (c != '\r' && n + 1 < size)
+			line[n++] = c;
+	}
+	lock_drop(&log_state.lock);
+	line[n] = '\0';
+	return found;
+}
+
+/* Where the last n lines begin. */
+static uint64_t last_lines(uint64_t n)
+{
+	uint64_t at, oldest;
+
+	lock_take(&log_state.lock);
+	at = log_state.written;
+	oldest = at > LOG_RING ? at - LOG_RING : 0;
+	/* The newest line's own end does not count. */
+	for (n++; at > oldest && n; at--)
+		n -= log_state.ring[(at - 1) % LOG_RING] == '\n';
+	/* Stopped by the end of the line before: behind that end. */
+	at += n ? 0 : 1;
+	lock_drop(&log_state.lock);
+	return at;
+}
+
+static void run_log(struct reply *r, unsigned argc, char **argv)
+{
+	uint64_t n = UINT64_MAX - 1, at;
+	char line[LOG_LINE];
+
+	if (argc > 1 && (str_to_u64(argv[1], &n) || !n || n > LOG_RING)) {
+		reply_error(r, "bad-arguments", "\"%s\" is no number of lines: \"log 20\" is right",
+			    argv[1]);
+		return;
+	}
+	at = last_lines(n);
+	while (line_read(&at, line, sizeof(line)))
+		reply_line(r, "%s", line);
+}
+
+static const struct shell_command commands[] = {
+	{ .name = "log",
+	  .arguments = "[N]",
+	  .help = "Shows Plinth's log, or its last N lines",
+	  .run = run_log },
+};
+
+const struct shell_table log_commands = { commands, ARRAY_SIZE(commands) };

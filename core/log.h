@@ -24,4 +24,8 @@ void log_enter_panic(void);
 /* Raw text to every console, past level, time stamp and ring: the guest's console shares them. */
 void log_raw(const char *text, size_t n);
 
+/* log: the lines that the ring holds. */
+struct shell_table;
+extern const struct shell_table log_commands;
+
 #endif

@@ -4,6 +4,7 @@
  * image, modules, the loader's words) is cut out, and the rest goes to the buddy allocator.
  */
 #include "core/pmem.h"
+#include "core/shell.h"
 #include "arch/x86_64/layout.h"
 #include "core/buddy.h"
 #include "core/ramlist.h"
@@ -206,3 +207,26 @@ uint64_t pmem_available(unsigned order)
 		n += pmem.buddy.free_count[o] << (o - order);
 	return n;
 }
+
+static void run_mem(struct reply *r, unsigned argc, char **argv)
+{
+	static const struct reply_column columns[] = { { "owner", 16 }, { "used", -12 } };
+
+	(void)argc;
+	(void)argv;
+	reply_size(r, "total", pmem_total());
+	reply_size(r, "free", pmem_free());
+	reply_table(r, "owners", columns, ARRAY_SIZE(columns));
+	for (enum mem_owner o = 0; o < MEM_OWNERS; o++) {
+		reply_row(r);
+		reply_text(r, NULL, "%s", mem_owner_names[o]);
+		reply_size(r, NULL, pmem_used(o));
+	}
+	reply_table_end(r);
+}
+
+static const struct shell_command commands[] = {
+	{ .name = "mem", .help = "Shows the machine's memory, and who has it", .run = run_mem },
+};
+
+const struct shell_table pmem_commands = { commands, ARRAY_SIZE(commands) };

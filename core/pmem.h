@@ -26,4 +26,8 @@ uint64_t pmem_available(unsigned order);
 
 extern const char *const mem_owner_names[MEM_OWNERS];
 
+/* mem: these numbers. */
+struct shell_table;
+extern const struct shell_table pmem_commands;
+
 #endif

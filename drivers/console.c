@@ -13,6 +13,7 @@ static struct {
 	unsigned count;
 	void (*input)(void *arg, uint8_t byte);
 	void *input_arg;
+	void (*ready)(void);
 	struct ring ahead; /* typed while nobody listened; what is too much is dropped */
 	uint8_t ahead_bytes[TYPED_AHEAD];
 } list = { .ahead = { .bytes = list.ahead_bytes, .size = TYPED_AHEAD } };
@@ -58,10 +59,27 @@ void console_write(const void *bytes, size_t n)
 		list.consoles[i].ops->write(list.consoles[i].device, bytes, n);
 }
 
-void console_putc(uint8_t byte)
+size_t console_write_some(const void *bytes, size_t n)
 {
-	for (unsigned i = 0; i < list.count; i++)
-		list.consoles[i].ops->putc(list.consoles[i].device, byte);
+	const struct console *c = list.consoles;
+
+	if (!list.count)
+		return n;
+	n = c->ops->write_some(c->device, bytes, n);
+	for (unsigned i = 1; n && i < list.count; i++)
+		list.consoles[i].ops->write(list.consoles[i].device, bytes, n);
+	return n;
+}
+
+void console_set_ready(void (*ready)(void))
+{
+	list.ready = ready;
+}
+
+void console_ready(void)
+{
+	if (list.ready)
+		list.ready();
 }
 
 void console_flush(void)

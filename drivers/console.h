@@ -9,9 +9,10 @@
 #include "lib/types.h"
 
 struct console_ops {
-	/* As write() of one byte, in as few instructions as the device allows. */
-	void (*putc)(void *device, uint8_t byte);
-	/* As many of the n bytes as fit without waiting for the device; returns how many. */
+	/*
+	 * As many of the n bytes as fit without waiting for the device; returns how many. If not
+	 * all, the driver calls console_ready() once there is room.
+	 */
 	size_t (*write_some)(void *device, const void *bytes, size_t n);
 	/* All of them, waiting for the device where it must, but never for ever. */
 	void (*write)(void *device, const void *bytes, size_t n);
@@ -34,15 +35,22 @@ must_check int console_add(const struct console *c);
 
 /* To every console, as it is: no line ending is changed. */
 void console_write(const void *bytes, size_t n);
-void console_putc(uint8_t byte);
 void console_flush(void);
+/*
+ * The same without waiting: the first console takes as many as fit, the others get what it took.
+ * Returns how many; all of them where there is no console. If not all, who set console_set_ready()
+ * is called, in interrupt context, when there is room.
+ */
+size_t console_write_some(const void *bytes, size_t n);
+void console_set_ready(void (*ready)(void));
 
 /*
  * Who gets what is typed; called in interrupt context, so it is to be short. One at a time: a new
  * one replaces the old, and at once gets what was typed while there was none.
  */
 void console_set_input(void (*input)(void *arg, uint8_t byte), void *arg);
-/* From the drivers: a byte has come in. */
+/* From the drivers: a byte has come in; there is room again. */
 void console_receive(uint8_t byte);
+void console_ready(void);
 
 #endif

@@ -5,6 +5,7 @@
 #include "drivers/end.h"
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/features.h"
+#include "core/shell.h"
 #include "drivers/console.h"
 #include "drivers/power.h"
 #include "lib/errno.h"
@@ -71,3 +72,41 @@ void end_failed(void)
 	console_flush();
 	halt();
 }
+
+static void switch_off(void)
+{
+	log_result("plinth: guest ended: switched off by the shell, status 0");
+	end_machine(0);
+}
+
+static void restart(void)
+{
+	log_result("plinth: the machine is reset by the shell");
+	console_flush();
+	power_reset();
+}
+
+static void run_poweroff(struct reply *r, unsigned argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	r->after = switch_off;
+}
+
+static void run_reboot(struct reply *r, unsigned argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	r->after = restart;
+}
+
+static const struct shell_command commands[] = {
+	{ .name = "poweroff",
+	  .help = "Switches the machine off at once; guests are not asked",
+	  .run = run_poweroff },
+	{ .name = "reboot",
+	  .help = "Resets the machine at once; guests are not asked",
+	  .run = run_reboot },
+};
+
+const struct shell_table end_commands = { commands, ARRAY_SIZE(commands) };

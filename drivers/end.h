@@ -19,4 +19,8 @@ _Noreturn void end_machine(uint8_t status);
  */
 _Noreturn void end_failed(void);
 
+/* poweroff, reboot. */
+struct shell_table;
+extern const struct shell_table end_commands;
+
 #endif

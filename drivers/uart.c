@@ -23,7 +23,8 @@ enum {
 	IRQ_ROUNDS = 64, /* causes handled in one interrupt */
 	RX_BATCH = 64,	 /* bytes taken in before they are handed on */
 	POLL_NS = 10000000,
-	POLLS_TOLD = 50, /* after half a second without an interrupt the log gets a line */
+	POLL_WANTED_NS = 1000000, /* while somebody waits for room: 11 bytes at 115200 baud */
+	POLLS_TOLD = 50,	  /* after half a second without an interrupt the log gets a line */
 	PORT_MAX = 0xfff8,
 };
 
@@ -167,20 +168,49 @@ void uart_write(struct uart *u, const void *bytes, size_t n)
 	lock_drop(&u->lock);
 }
 
+/* Whether put() of one byte waits for nothing, and leaves most of the ring to those who wait. */
+static bool has_room(struct uart *u)
+{
+	if (u->room || (u->irq_works && ring_used(&u->tx) < UART_SOME))
+		return true;
+	if (!(read(u, UART_LSR) & UART_LSR_THRE))
+		return false;
+	refill(u);
+	return u->room || ring_used(&u->tx) < UART_SOME;
+}
+
 size_t uart_write_some(struct uart *u, const void *bytes, size_t n)
 {
 	const uint8_t *b = bytes;
 	size_t done = 0;
 
 	lock_take(&u->lock);
-	for (; done < n; done++) {
-		if (!u->room && !(u->irq_works && ring_room(&u->tx)) &&
-		    !(read(u, UART_LSR) & UART_LSR_THRE))
-			break;
+	for (; done < n && has_room(u); done++)
 		put(u, b[done]);
-	}
+	u->wanted |= done < n;
 	lock_drop(&u->lock);
 	return done;
+}
+
+/* Calls whom uart_write_some() has sent away, once there is room. Without the lock. */
+static void tell_ready(struct uart *u)
+{
+	bool tell = false;
+
+	lock_take(&u->lock);
+	if (u->wanted && has_room(u)) {
+		u->wanted = false;
+		tell = true;
+	}
+	lock_drop(&u->lock);
+	if (tell && u->user.ready)
+		u->user.ready(u->user.arg);
+}
+
+static void give(struct uart *u, const uint8_t *bytes, unsigned n)
+{
+	for (unsigned i = 0; u->user.receive && i < n; i++)
+		u->user.receive(u->user.arg, bytes[i]);
 }
 
 /* Without the lock, or with it held. False when the port has stalled. */
@@ -252,8 +282,7 @@ static bool handle_cause(struct uart *u)
 	if ((iir & UART_IIR_ID) == UART_IIR_MODEM)
 		(void)read(u, UART_MSR);
 	lock_drop(&u->lock);
-	for (unsigned i = 0; i < n; i++)
-		console_receive(bytes[i]);
+	give(u, bytes, n);
 	return true;
 }
 
@@ -263,35 +292,37 @@ static void interrupt(void *arg)
 
 	u->interrupts++;
 	u->irq_works = true;
-	for (unsigned i = 0; i < IRQ_ROUNDS; i++) {
-		if (!handle_cause(u))
-			return;
+	for (unsigned i = 0; handle_cause(u); i++) {
+		if (i < IRQ_ROUNDS - 1)
+			continue;
+		/* More to do, and the line has no new edge to say so: make one. */
+		lock_take(&u->lock);
+		write(u, UART_IER, 0);
+		write(u, UART_IER, u->ier);
+		lock_drop(&u->lock);
+		break;
 	}
-	/* More to do, and the line has no new edge to say so: make one. */
-	lock_take(&u->lock);
-	write(u, UART_IER, 0);
-	write(u, UART_IER, u->ier);
-	lock_drop(&u->lock);
+	tell_ready(u);
 }
 
-/* Input, as long as no interrupt has shown that they work. */
+/* Input, and who waits for room, as long as no interrupt has shown that they work. */
 static void poll_input(void *arg)
 {
 	struct uart *u = arg;
 	uint8_t bytes[RX_BATCH];
 	unsigned n;
 
+	tell_ready(u);
 	if (u->irq_works)
 		return;
 	lock_take(&u->lock);
 	n = receive(u, bytes, sizeof(bytes));
 	lock_drop(&u->lock);
-	for (unsigned i = 0; i < n; i++)
-		console_receive(bytes[i]);
+	give(u, bytes, n);
 	if (++u->polls == POLLS_TOLD)
 		log_warn("uart: %s gives no interrupt: it is polled, which makes it slow",
 			 u->config.name);
-	timer_arm_ns(&u->poll, time_ns() + POLL_NS);
+	timer_arm_ns(&u->poll, time_ns() + (u->wanted ? POLL_WANTED_NS : POLL_NS));
 }
 
 /* A port answers and keeps a byte. */
@@ -376,11 +407,6 @@ void uart_enable_irq(struct uart *u)
 	lock_drop(&u->lock);
 }
 
-static void op_putc(void *device, uint8_t byte)
-{
-	uart_putc(device, byte);
-}
-
 static size_t op_write_some(void *device, const void *bytes, size_t n)
 {
 	return uart_write_some(device, bytes, n);
@@ -402,12 +428,23 @@ static void op_flush(void *device)
 }
 
 static const struct console_ops ops = {
-	.putc = op_putc,
 	.write_some = op_write_some,
 	.write = op_write,
 	.panic_write = op_panic_write,
 	.flush = op_flush,
 };
+
+static void receive_typed(void *arg, uint8_t byte)
+{
+	(void)arg;
+	console_receive(byte);
+}
+
+static void tell_console(void *arg)
+{
+	(void)arg;
+	console_ready();
+}
 
 int uart_console_init(const char *spec)
 {
@@ -421,8 +458,14 @@ int uart_console_init(const char *spec)
 	err = uart_init(u, &config);
 	if (err)
 		return err;
+	u->user = (struct uart_user){ .receive = receive_typed, .ready = tell_console };
 	console.name = u->config.name;
 	return console_add(&console);
+}
+
+const struct uart_config *uart_console_config(void)
+{
+	return console_uart.fifo ? &console_uart.config : NULL;
 }
 
 void uart_console_enable_irq(void)

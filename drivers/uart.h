@@ -8,7 +8,16 @@
 #include "lib/lock.h"
 #include "lib/ring.h"
 
-enum { UART_RING = 16384 };
+/* uart_write_some() takes no byte while so many wait: what is said after them is not to be late. */
+enum { UART_RING = 16384, UART_SOME = 1024 };
+
+/* Who uses the port; both are called in interrupt context, without a lock. */
+struct uart_user {
+	void (*receive)(void *arg, uint8_t byte);
+	/* There is room again, after uart_write_some() has taken less than it was given. */
+	void (*ready)(void *arg);
+	void *arg;
+};
 
 struct uart_config {
 	char name[8]; /* "com1", or "uart" for one given by its port */
@@ -17,15 +26,17 @@ struct uart_config {
 	uint32_t baud;
 };
 
-/* All but config and fifo is under the lock; panic_write takes none. */
+/* All but config, user and fifo is under the lock; panic_write takes none. */
 struct uart {
 	struct uart_config config;
+	struct uart_user user; /* set after uart_init(), before uart_enable_irq() */
 	struct lock lock;
 	uint32_t room; /* bytes that the FIFO takes for sure; only while the ring is empty */
 	uint32_t fifo; /* its depth */
 	uint8_t ier;
 	bool irq_works; /* an interrupt has come: the ring may be used */
 	bool stalled;	/* the transmitter has not moved for long: what does not fit is dropped */
+	bool wanted;	/* uart_write_some() came short: the user is to be told */
 	bool panicking; /* the lock is no longer taken */
 	struct ring tx;
 	uint8_t tx_bytes[UART_RING];
@@ -47,7 +58,7 @@ void uart_enable_irq(struct uart *u);
 
 void uart_putc(struct uart *u, uint8_t byte);
 void uart_write(struct uart *u, const void *bytes, size_t n);
-/* As many as fit without waiting; returns how many. */
+/* As many as fit without waiting; returns how many. If not all, user.ready() is called later. */
 size_t uart_write_some(struct uart *u, const void *bytes, size_t n);
 /* Whatever runs or does not: no lock, no interrupt, what the ring holds goes first. */
 void uart_panic_write(struct uart *u, const void *bytes, size_t n);
@@ -56,6 +67,8 @@ void uart_flush(struct uart *u);
 
 /* The port as a console: sets it up by spec and adds it. 0, -EINVAL, -ENODEV, -ENOSPC. */
 must_check int uart_console_init(const char *spec);
+/* Which port that is; NULL: none. */
+const struct uart_config *uart_console_config(void);
 /* uart_enable_irq() for that port. */
 void uart_console_enable_irq(void);
 

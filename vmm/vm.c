@@ -7,13 +7,13 @@
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/ptab.h"
 #include "core/alloc.h"
-#include "drivers/console.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "vmm/acpi/acpi.h"
 #include "vmm/load/load.h"
+#include "vmm/vms.h"
 
 /* What firmware does on a PC: tables, then the kernel. */
 static int load(struct vm *vm)
@@ -84,6 +84,26 @@ static int settings_init(struct vm *vm, const struct vm_config *config)
 	return 0;
 }
 
+static void console_input(void *arg, uint8_t byte)
+{
+	struct vm *vm = arg;
+
+	lock_take(&vm->lock);
+	vuart_receive(vm, 0, &byte, 1);
+	lock_drop(&vm->lock);
+}
+
+static void console_ready(void *arg)
+{
+	struct vm *vm = arg;
+
+	lock_take(&vm->lock);
+	vuart_transmit_ready(vm, 0);
+	lock_drop(&vm->lock);
+}
+
+static const struct vconsole_ops console_ops = { .ready = console_ready, .input = console_input };
+
 struct vm *vm_create(const struct vm_config *config)
 {
 	struct vm *vm = mem_alloc(sizeof(*vm), MEM_VM);
@@ -104,6 +124,9 @@ struct vm *vm_create(const struct vm_config *config)
 	vrtc_set_time(vm, config->boot_time);
 	if (load(vm))
 		goto err_load;
+	if (vconsole_init(&vm->console, vm->config.name, &console_ops, vm, false))
+		goto err_load;
+	vms_add(vm);
 	return vm;
 err_load:
 	devices_fini(vm);
@@ -124,21 +147,14 @@ err_vm:
 
 void vm_destroy(struct vm *vm)
 {
+	vms_remove(vm);
+	vconsole_fini(&vm->console);
 	devices_fini(vm);
 	vcpus_destroy(vm);
 	virt->vm_fini(&vm->hw);
 	vm_memory_fini(vm);
 	nested_fini(vm);
 	mem_free(vm);
-}
-
-static void input(void *arg, uint8_t byte)
-{
-	struct vm *vm = arg;
-
-	lock_take(&vm->lock);
-	vuart_receive(vm, 0, &byte, 1);
-	lock_drop(&vm->lock);
 }
 
 /* The vCPU sets v->thread itself, before it looks at its requests: vcpu_loop(). */
@@ -155,7 +171,6 @@ static bool start_vcpu(struct vcpu *v)
 
 int vm_start(struct vm *vm)
 {
-	console_set_input(input, vm);
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
 		if (start_vcpu(vm->vcpus[i]))
 			continue;
@@ -191,6 +206,7 @@ static bool all_gone(void *arg)
 void vm_wait(struct vm *vm)
 {
 	wait_until(&vm->ended, all_gone, vm);
+	vconsole_drain(&vm->console);
 }
 
 static void leave(void *arg)
@@ -219,8 +235,6 @@ void vm_leave(struct vcpu *v)
 	vlapic_fini(v);
 	wait_post(&vm->ended, leave, vm);
 	wait_until(&vm->ended, all_left, vm);
-	if (v->id == 0)
-		console_set_input(NULL, NULL);
 	lock_take(&vm->lock);
 	v->thread = NULL;
 	lock_drop(&vm->lock);
@@ -354,10 +368,8 @@ void vm_crash(struct vm *vm, const char *fmt, ...)
 	lock_drop(&vm->lock);
 }
 
-/* COM1 is the machine's console; nobody listens at COM2. */
-void vm_console_write(struct vm *vm, unsigned port, uint8_t byte)
+/* Nobody listens at COM2. */
+bool vm_console_write(struct vm *vm, unsigned port, uint8_t byte)
 {
-	(void)vm;
-	if (port == 0)
-		console_putc(byte);
+	return port != 0 || vconsole_put(&vm->console, byte);
 }

@@ -18,6 +18,7 @@
 #include "vmm/dev/vrtc.h"
 #include "vmm/dev/vuart.h"
 #include "vmm/gmem.h"
+#include "vmm/vconsole.h"
 #include "vmm/vcpu.h"
 
 /* vCPUs of a VM, at most. */
@@ -73,6 +74,9 @@ struct vm {
 	struct wait_queue gathered;	      /* the parked vCPUs, and who waits for them */
 	struct wait_queue ended;	      /* for vm_wait() */
 	unsigned left, gone; /* (E) vCPUs that have left the loop; that nobody reaches any more */
+	struct list link;    /* vmm/vms.c's */
+	unsigned holds;	     /* (a) vmm/vms.c's: who looks at it */
+	struct vconsole console; /* what COM1 is connected to */
 
 	struct vpic vpic; /* (D) from here on */
 	struct vpit vpit;
@@ -93,7 +97,10 @@ must_check struct vm *vm_create(const struct vm_config *config);
 void vm_destroy(struct vm *vm);
 /* Starts the vCPUs' threads. 0, or -ENOMEM: none runs. */
 must_check int vm_start(struct vm *vm);
-/* Waits until the VM has ended and all vCPUs have stopped; how is in vm->end. */
+/*
+ * Waits until the VM has ended, all vCPUs have stopped, and its last words are shown; how is in
+ * vm->end.
+ */
 void vm_wait(struct vm *vm);
 /*
  * By a vCPU's thread that has seen REQUEST_RESET, its registers not on any CPU: waits until all
@@ -137,9 +144,10 @@ void vm_request_end(struct vm *vm, enum vm_end how, const char *reason);
 void vm_crash(struct vm *vm, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * The other end of the guest's serial ports (core's console on the machine, a buffer in host
- * tests). vm_console_write(): a byte that the guest sent. Input comes in by vuart_receive().
+ * The other end of the guest's serial ports (vmm/vconsole.h on the machine, a buffer in host
+ * tests). vm_console_write(): a byte that the guest sent; false: it is taken, but no more is to be
+ * sent until vuart_transmit_ready(). Input comes in by vuart_receive(). Caller holds vm->lock.
  */
-void vm_console_write(struct vm *vm, unsigned port, uint8_t byte);
+bool vm_console_write(struct vm *vm, unsigned port, uint8_t byte);
 
 #endif

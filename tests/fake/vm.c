@@ -73,11 +73,12 @@ void vm_crash(struct vm *vm, const char *fmt, ...)
 	va_end(ap);
 }
 
-void vm_console_write(struct vm *vm, unsigned port, uint8_t byte)
+bool vm_console_write(struct vm *vm, unsigned port, uint8_t byte)
 {
 	struct fake_vm *f = container_of(vm, struct fake_vm, vm);
 
 	assert(lock_held(&vm->lock) && port < FAKE_PORTS);
 	if (f->console_count[port] < FAKE_CONSOLE)
 		f->console[port][f->console_count[port]++] = byte;
+	return !f->console_behind;
 }

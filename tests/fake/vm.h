@@ -16,6 +16,7 @@ struct fake_vm {
 	unsigned ends; /* calls of vm_request_end() and vm_crash() */
 	uint8_t console[FAKE_PORTS][FAKE_CONSOLE];
 	unsigned console_count[FAKE_PORTS];
+	bool console_behind; /* what vm_console_write() answers */
 	/* irqchip.c */
 	bool lines[16];
 	unsigned rises[16], falls[16];

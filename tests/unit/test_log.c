@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sources: core/log.c lib/printf.c tests/fake/timer.c */
+/* sources: core/log.c core/reply.c core/reply_text.c core/reply_json.c lib/str.c lib/printf.c tests/fake/timer.c */
 /*
  * The log: how a line looks, which go to the consoles, what a console gets that comes late, and
  * that no length of line or log writes where it should not.
@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "core/log.h"
+#include "core/shell.h"
 #include "lib/errno.h"
 #include "tests/fake/timer.h"
 
@@ -152,6 +153,49 @@ static void the_ring_keeps_the_newest(void **state)
 	assert_int_equal(add(3), -ENOSPC);
 }
 
+static char answer[2 * RING];
+
+static void gather(void *ctx, const char *bytes, size_t n)
+{
+	(void)ctx;
+	strncat(answer, bytes, n);
+}
+
+/* What the command says to "log", or to "log argument". */
+static const char *say(const char *argument)
+{
+	char *argv[] = { (char *)"log", (char *)argument };
+	struct reply r;
+
+	answer[0] = '\0';
+	reply_init(&r, &reply_format_text, gather, NULL);
+	log_commands.commands[0].run(&r, argument ? 2 : 1, argv);
+	reply_end(&r);
+	return answer;
+}
+
+/* The ring is full, and its oldest line is cut. */
+static void the_command_shows_the_ring(void **state)
+{
+	const char *all;
+
+	(void)state;
+	clear();
+	for (unsigned i = 0; i < 2000; i++)
+		log_info("line %u", i);
+	assert_string_equal(say("1") + strlen(say("1")) - 11, "line 1999\r\n");
+	assert_null(strstr(say("1"), "1998"));
+	assert_non_null(strstr(say("2"), "line 1998\r\n"));
+	assert_null(strstr(say("2"), "1997"));
+	all = say(NULL);
+	assert_true(strlen(all) > RING - 100 && strlen(all) <= RING + 2);
+	assert_string_equal(all + strlen(all) - 11, "line 1999\r\n");
+	assert_true(strlen(say("32768")) > RING - 100);
+	assert_non_null(strstr(say("0"), "error: \"0\" is no number of lines"));
+	assert_non_null(strstr(say("x"), "error: \"x\" is no number of lines"));
+	assert_non_null(strstr(say("32769"), "error"));
+}
+
 static void panic(void **state)
 {
 	(void)state;
@@ -175,6 +219,7 @@ int main(void)
 		cmocka_unit_test(raw_text_is_not_kept),
 		cmocka_unit_test(long_lines_are_cut),
 		cmocka_unit_test(the_ring_keeps_the_newest),
+		cmocka_unit_test(the_command_shows_the_ring),
 		cmocka_unit_test(panic),
 	};
 

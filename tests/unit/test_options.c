@@ -73,7 +73,10 @@ static void each_option(void **state)
 	assert_true(o.end_on_reset);
 	assert_int_equal(parse("reset=restart"), 0);
 	assert_false(o.end_on_reset);
+	assert_int_equal(parse("control=none"), 0);
+	assert_string_equal(o.control, "none");
 	assert_int_equal(parse("console=com2,9600"), 0);
+	assert_string_equal(o.control, "");
 	assert_string_equal(o.console, "com2,9600");
 	assert_int_equal(parse("exit=0xf4"), 0);
 	assert_string_equal(o.exit, "0xf4");
@@ -125,8 +128,11 @@ static const struct {
 	  "as in crash=null" },
 	{ "log", "\"log=\"", "log=quiet, log=info or log=debug" },
 	{ "log=loud", "\"log=loud\"", "log=quiet, log=info or log=debug" },
-	{ "verbose", "no option \"verbose\"", "mem, cpus, debug-ports, reset, console, exit" },
-	{ "Mem=1G", "no option \"Mem\"", "mem, cpus, debug-ports, reset, console, exit" },
+	{ "control", "\"control=\"", "as in control=com2" },
+	{ "control=0123456789012345678901234567890123456789", "\"control=", "as in control=com2" },
+	{ "verbose", "no option \"verbose\"",
+	  "mem, cpus, debug-ports, reset, console, control, exit" },
+	{ "Mem=1G", "no option \"Mem\"", "mem, cpus, debug-ports, reset, console, control, exit" },
 	{ "=", "no option \"\"", "mem, cpus, debug-ports" },
 	{ "=end", "no option \"\"", "mem, cpus, debug-ports" },
 	{ "mem =1G", "\"mem=\"", "as in mem=256M" },

@@ -212,6 +212,14 @@ static unsigned interrupts(void)
 	return n;
 }
 
+static unsigned readies;
+
+static void count_ready(void *arg)
+{
+	(void)arg;
+	readies++;
+}
+
 static int setup(void **state)
 {
 	struct uart_config config;
@@ -222,6 +230,8 @@ static int setup(void **state)
 	assert_int_equal(uart_parse("com1,115200", &config), 0);
 	assert_int_equal(uart_init(&u, &config), 0);
 	logged[0] = 0;
+	u.user = (struct uart_user){ .receive = receive_typed, .ready = count_ready };
+	readies = 0;
 	return 0;
 }
 
@@ -446,21 +456,88 @@ static void test_ring_full(void **state)
 
 static void test_write_some(void **state)
 {
-	static uint8_t bytes[UART_RING + 100];
+	static uint8_t bytes[UART_RING];
 	size_t n;
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(bytes); i++)
 		bytes[i] = pattern(i);
 	n = uart_write_some(&u, bytes, sizeof(bytes));
-	assert_int_equal(n, UART_RING + 16);
+	assert_int_equal(n, UART_SOME + 16);
 	assert_int_equal(uart_write_some(&u, bytes + n, sizeof(bytes) - n), 0);
+	/* It is told of room, once. */
+	assert_int_equal(readies, 0);
 	chip_send(16);
 	interrupts();
+	assert_int_equal(readies, 1);
+	assert_int_equal(uart_write_some(&u, bytes + n, 10), 10);
+	chip_send(16);
+	interrupts();
+	assert_int_equal(readies, 1);
+	n += 10;
+	assert_int_equal(uart_write_some(&u, bytes + n, sizeof(bytes) - n), 22);
+	/* What was full and is empty, with the interrupt still to come, takes a FIFO's worth. */
+	chip_send(16);
+	n += 22;
 	assert_int_equal(uart_write_some(&u, bytes + n, sizeof(bytes) - n), 16);
-	chip.speed = 1;
-	uart_flush(&u);
-	check_sent(UART_RING + 32);
+	n += 16;
+	/* Others' words find room beyond, without waiting. */
+	uart_write(&u, bytes + n, 5000);
+	n += 5000;
+	assert_int_equal(uart_write_some(&u, bytes + n, 1), 0);
+	while (chip.sent_count < n) {
+		chip_send(16);
+		interrupts();
+	}
+	assert_int_equal(readies, 2);
+	check_sent((unsigned)n);
+}
+
+/* All that a writer has goes out at the line's pace, by nothing but the calls of ready(). */
+static const uint8_t *flood_bytes;
+static size_t flood_left;
+
+static void flood(void *arg)
+{
+	size_t n = uart_write_some(arg, flood_bytes, flood_left);
+
+	flood_bytes += n;
+	flood_left -= n;
+}
+
+static void drive_flood(bool irq)
+{
+	static uint8_t bytes[8000];
+
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		bytes[i] = pattern(i);
+	flood_bytes = bytes;
+	flood_left = sizeof(bytes);
+	u.user.ready = flood;
+	u.user.arg = &u;
+	flood(&u);
+	for (unsigned turns = 0; chip.sent_count < sizeof(bytes); turns++) {
+		assert_true(turns < 2 * sizeof(bytes));
+		chip_send(1);
+		if (irq)
+			interrupts();
+		else
+			fake_time_advance(POLL_WANTED_NS / 11);
+	}
+	check_sent(sizeof(bytes));
+}
+
+static void test_flood(void **state)
+{
+	(void)state;
+	drive_flood(true);
+}
+
+static void test_flood_polled(void **state)
+{
+	(void)state;
+	timer_arm_ns(&u.poll, time_ns() + POLL_NS);
+	drive_flood(false);
 }
 
 static void test_write_some_polled(void **state)
@@ -633,7 +710,12 @@ static void test_console(void **state)
 	for (unsigned i = 0; i < 50; i++) {
 		uint8_t byte = pattern(i);
 
-		i % 2 ? console_putc(byte) : console_write(&byte, 1);
+		if (i % 2)
+			console_write(&byte, 1);
+		else
+			while (!console_write_some(&byte,
+						   1)) /* the chip sends as its LSR is read */
+				;
 	}
 	console_flush();
 	check_sent(50);
@@ -652,6 +734,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ring_full, setup_irq, teardown),
 		cmocka_unit_test_setup_teardown(test_write_some, setup_irq, teardown),
 		cmocka_unit_test_setup_teardown(test_write_some_polled, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_flood, setup_irq, teardown),
+		cmocka_unit_test_setup_teardown(test_flood_polled, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stalled, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_panic, setup_irq, teardown),
 		cmocka_unit_test_setup_teardown(test_input, setup_irq, teardown),

@@ -373,15 +373,64 @@ static void test_reset(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* A console that is behind: the byte is taken, and the transmitter is not empty until it says so.
+ */
+static void test_behind(void **state)
+{
+	struct fake_vm *f = *state;
+
+	wr(f, MCR, OUT2);
+	wr(f, IER, 2);
+	rd(f, IIR);
+	f->console_behind = true;
+	wr(f, DATA, 'a');
+	wr(f, DATA, 'b'); /* a FIFO's worth follows a look at LSR */
+	assert_memory_equal(f->console[0], "ab", 2);
+	assert_int_equal(rd(f, LSR) & LSR_EMPTY, 0);
+	assert_int_equal(rd(f, IIR) & 0xf, 1);
+	assert_false(f->lines[4]);
+	/* To switch the interrupt off and on does not empty it. */
+	wr(f, IER, 0);
+	wr(f, IER, 2);
+	assert_false(f->lines[4]);
+	f->console_behind = false;
+	lock_take(&f->vm.lock);
+	vuart_transmit_ready(&f->vm, 0);
+	lock_drop(&f->vm.lock);
+	assert_true(f->lines[4]);
+	assert_int_equal(rd(f, LSR) & LSR_EMPTY, LSR_EMPTY);
+	assert_int_equal(rd(f, IIR) & 0xf, 2);
+	assert_false(f->lines[4]);
+	/* Said once more it is nothing new. */
+	lock_take(&f->vm.lock);
+	vuart_transmit_ready(&f->vm, 0);
+	lock_drop(&f->vm.lock);
+	assert_false(f->lines[4]);
+	/* A reset empties it. */
+	f->console_behind = true;
+	wr(f, DATA, 'c');
+	lock_take(&f->vm.lock);
+	vuart_class.reset(&f->vm);
+	lock_drop(&f->vm.lock);
+	assert_int_equal(rd(f, LSR) & LSR_EMPTY, LSR_EMPTY);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_registers),	      TEST(test_transmit),
-		TEST(test_receive),	      TEST(test_paste),
-		TEST(test_receive_interrupt), TEST(test_triggers),
-		TEST(test_character_timeout), TEST(test_transmit_interrupt),
-		TEST(test_priorities),	      TEST(test_loopback_modem),
-		TEST(test_loopback_fifo),     TEST(test_reset),
+		TEST(test_registers),
+		TEST(test_transmit),
+		TEST(test_receive),
+		TEST(test_paste),
+		TEST(test_receive_interrupt),
+		TEST(test_triggers),
+		TEST(test_character_timeout),
+		TEST(test_transmit_interrupt),
+		TEST(test_priorities),
+		TEST(test_loopback_modem),
+		TEST(test_loopback_fifo),
+		TEST(test_reset),
+		cmocka_unit_test_setup_teardown(test_behind, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

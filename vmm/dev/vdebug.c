@@ -32,7 +32,7 @@ static void console_access(struct vm *vm, void *dev, struct bus_access *a)
 {
 	(void)dev;
 	if (a->write)
-		vm_console_write(vm, CONSOLE_PORT, (uint8_t)a->value);
+		(void)vm_console_write(vm, CONSOLE_PORT, (uint8_t)a->value);
 	else
 		a->value = CONSOLE_HERE;
 }

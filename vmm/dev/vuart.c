@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two 16550A serial ports. The one idea: the wire is infinitely fast, so a byte that is written has
- * been sent, and the transmitter is always empty; what the host types waits in a ring behind the
- * FIFO, so that pasted text is not lost. Only the character time-out knows of the line's speed.
- * National Semiconductor PC16550D data sheet.
+ * Two 16550A serial ports. The one idea: the wire is as fast as who listens, so a byte that is
+ * written has been sent, and the transmitter is empty unless the console says that its line is
+ * behind; what the host types waits in a ring behind the FIFO, so that pasted text is not lost.
+ * Only the character time-out knows of the line's speed. National Semiconductor PC16550D data
+ * sheet.
  */
 #include "lib/string.h"
 #include "vmm/irqchip.h"
@@ -65,6 +66,7 @@ enum lsr {
 	LSR_ERRORS = LSR_OE | LSR_PE | LSR_FE | LSR_BI,
 	LSR_THRE = 1 << 5,
 	LSR_TEMT = 1 << 6,
+	LSR_EMPTY = LSR_THRE | LSR_TEMT,
 	LSR_FIFO_ERROR = 1 << 7,
 };
 
@@ -254,14 +256,27 @@ static void data_write(struct vuart *u, uint8_t byte)
 	/* The write takes the interrupt back, the byte's leaving raises it again: an edge. */
 	u->thre_pending = false;
 	irq_update(u);
-	u->thre_pending = true;
 	if (u->mcr & MCR_LOOP) {
+		u->thre_pending = true;
 		fifo_push(u, byte, 0);
 		receiver_update(u);
-	} else {
-		vm_console_write(u->vm, u->port, byte);
+	} else if (likely(vm_console_write(u->vm, u->port, byte))) {
+		u->thre_pending = true;
 		irq_update(u);
+	} else {
+		u->lsr &= ~LSR_EMPTY; /* until vuart_transmit_ready() */
 	}
+}
+
+void vuart_transmit_ready(struct vm *vm, unsigned port)
+{
+	struct vuart *u = &vm->vuart[port];
+
+	if (u->lsr & LSR_THRE)
+		return;
+	u->lsr |= LSR_EMPTY;
+	u->thre_pending = true;
+	irq_update(u);
 }
 
 static void ier_write(struct vuart *u, uint8_t value)
@@ -269,7 +284,7 @@ static void ier_write(struct vuart *u, uint8_t value)
 	uint8_t risen = value & ~u->ier;
 
 	u->ier = value & IER_ALL;
-	if (risen & IER_THRE)
+	if (risen & IER_THRE && u->lsr & LSR_THRE)
 		u->thre_pending = true; /* the transmitter is empty: at once */
 	if (risen & IER_RDA)
 		timeout_restart(u);
@@ -428,7 +443,7 @@ static void uart_reset(struct vuart *u)
 {
 	u->ier = u->lcr = u->mcr = u->scratch = u->dlm = 0;
 	u->dll = DIVISOR_AT_RESET;
-	u->lsr = LSR_THRE | LSR_TEMT;
+	u->lsr = LSR_EMPTY;
 	u->msr = MSR_CONNECTED;
 	u->fifo_on = u->thre_pending = false;
 	u->trigger = 1;

@@ -38,6 +38,11 @@ struct vuart {
  * Caller holds vm->lock.
  */
 unsigned vuart_receive(struct vm *vm, unsigned port, const uint8_t *bytes, unsigned n);
+/*
+ * The console takes bytes again, after vm_console_write() said that it is behind: the transmitter
+ * is empty. Caller holds vm->lock.
+ */
+void vuart_transmit_ready(struct vm *vm, unsigned port);
 
 extern const struct dev_class vuart_class;
 

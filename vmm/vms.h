@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* All VMs that there are. Who looks at one holds it, so that it is not destroyed meanwhile. */
+#ifndef VMM_VMS_H
+#define VMM_VMS_H
+
+#include "core/shell.h"
+
+struct vm;
+
+/* By vm_create(), last, and vm_destroy(), first: waits until nobody holds it. */
+void vms_add(struct vm *vm);
+void vms_remove(struct vm *vm);
+
+/* By name, held until vm_put(); NULL: there is none. */
+struct vm *vm_find(const char *name);
+/* For a walk over all: NULL begins it and ends it; each is held until the next call. */
+struct vm *vm_next(struct vm *vm);
+void vm_put(struct vm *vm);
+
+/* The n-th VM's name, for completion. */
+bool vms_complete(unsigned argument, unsigned n, char word[SHELL_CANDIDATE]);
+/* As vm_find(); where there is none, r gets the error that says which there are. */
+struct vm *vms_find_for(struct reply *r, const char *name);
+
+extern const struct shell_table vms_commands;
+
+#endif
