@@ -239,7 +239,11 @@ static void test_halted(void)
 	}
 	check_came("from HLT");
 	halting = false;
+	expect_none(VEC_HIGH);
+	for (unsigned i = 1; i < smp_n; i++)
+		wanted[i]++;
 	apic_send(0, ICR_ASSERT | ICR_OTHERS | VEC_HIGH);
+	check_came("from HLT, all others");
 	test_nmi();
 }
 
@@ -260,6 +264,11 @@ static void test_ioapic(void)
 		for (unsigned k = 0; k < smp_n; k++)
 			check_true("and to none else",
 				   k == i || smp_cpus[k].count[VEC_HIGH] == wanted[k]);
+		/* When it has taken one of lower priority, it has taken those too. */
+		expect_none(VEC);
+		wanted[i]++;
+		apic_send(smp_cpus[i].apic_id, ICR_ASSERT | VEC);
+		check_came("the last of them");
 	}
 }
 
