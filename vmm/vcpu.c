@@ -179,8 +179,10 @@ int vcpu_lapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 
 	if (msr == X2APIC_TPR && !err)
 		push_tpr(v);
-	if (msr == MSR_APIC_BASE && !err)
+	if (msr == MSR_APIC_BASE && !err) {
 		virt->set(&v->hw, VREG_APIC_PAGE, v->lapic.mmio_page);
+		vm_flush_nested(v->vm, v);
+	}
 	return err;
 }
 

@@ -44,7 +44,7 @@ static struct {
 	unsigned blocks, wakes, yields, resets, ends, tsc_changes;
 	enum vm_end how;
 	uint32_t during_reset;
-	unsigned kicks, apic_inits;
+	unsigned kicks, apic_inits, flushes;
 	unsigned saves, loads;
 	/* Called by thread_block() and by exit_handle(). */
 	unsigned pauses;
@@ -270,6 +270,13 @@ void vlapic_reset_init(struct vcpu *vcpu)
 {
 	(void)vcpu;
 	seen.apic_inits++;
+}
+
+void vm_flush_nested(struct vm *m, struct vcpu *self)
+{
+	assert_ptr_equal(m, &vm);
+	assert_ptr_equal(self, v);
+	seen.flushes++;
 }
 
 void irq_kick(struct cpu *c)
@@ -1095,11 +1102,13 @@ static void tpr_in_step(void **state)
 	chip.error = -EINVAL;
 	assert_int_equal(vcpu_lapic_msr_write(v, 0x808, 0xb0), -EINVAL);
 	assert_int_equal(vcpu_lapic_msr_write(v, MSR_APIC_BASE, 0x1000), -EINVAL);
+	assert_int_equal(seen.flushes, 0);
 	assert_int_equal(hw->regs[VREG_TPR], 10);
 	assert_int_equal(hw->regs[VREG_APIC_PAGE], 0xfee00000);
 	/* The page moves where the guest moves it. */
 	chip.error = 0;
 	assert_int_equal(vcpu_lapic_msr_write(v, MSR_APIC_BASE, 0x1000), 0);
+	assert_int_equal(seen.flushes, 1);
 	assert_int_equal(hw->regs[VREG_APIC_PAGE], 0x1000);
 }
 

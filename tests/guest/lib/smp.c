@@ -90,7 +90,6 @@ void smp_c(void)
 	c->entry = smp_start_state;
 	c->up = true;
 	fn(c->index);
-	c->up = false;
 }
 
 /* How long a thread of QEMU's may sleep is not QEMU's to say. */

@@ -6,6 +6,7 @@
 #include "arch/x86_64/virt/vmx/vmx.h"
 
 #include "arch/x86_64/apic.h"
+#include "arch/x86_64/cpu.h"
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/trap.h"
 
@@ -290,6 +291,11 @@ static __attribute__((noinline)) void entry_changes(struct virt_vcpu *v, struct 
 	uint32_t todo = x->todo;
 
 	x->todo = todo & TODO_TPR_THRESHOLD;
+	if (todo & TODO_LEAVE)
+		x->todo |= TODO_STAY;
+	if (todo & (TODO_LEAVE | TODO_STAY))
+		vmcs_write(VMCS_PREEMPTION_TIMER,
+			   todo & TODO_LEAVE ? 0 : vmx_caps.preemption_ticks);
 	if (todo & TODO_FLUSH_NESTED)
 		vmcs_invept(INV_CONTEXT, &(struct inv_descriptor){ .context = x->eptp });
 	if (todo & TODO_FLUSH_LINEAR)
@@ -390,6 +396,10 @@ void vmx_run(struct virt_vcpu *v)
 	 * entry; the guest may poll with exits only. Elsewhere this spares the exit that they
 	 * cause.
 	 */
-	if (!(v->rflags & RFLAGS_IF))
+	if (!(v->rflags & RFLAGS_IF)) {
 		irq_window();
+		/* No exit tells of an interrupt that came in here: one is made. */
+		if (unlikely(this_cpu()->resched) && vmx_caps.pin & PIN_PREEMPTION_TIMER)
+			x->todo |= TODO_LEAVE;
+	}
 }

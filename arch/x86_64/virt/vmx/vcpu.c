@@ -383,8 +383,7 @@ static void msr_set(struct vmx_vcpu *x, enum vmx_msr i, uint64_t value)
  * Where the hardware serves the APIC's registers, the nested tables have a page that stands for
  * them (SDM 3, "Virtualizing Memory-Mapped APIC Accesses"). All vCPUs have the same tables: so it
  * is there only while the registers of all are, at their usual place; else Plinth's own way serves.
- * A vCPU that leaves takes the page away and has to forget it. The others may go on by what they
- * have cached: for them it is still right, and they forget it when they leave themselves.
+ * A vCPU that leaves takes the page away: that all forget it is the caller's to see to.
  */
 static void apic_page_set(struct virt_vcpu *v, uint64_t at)
 {

@@ -39,6 +39,8 @@ enum vmx_todo {
 	TODO_PENDING_DEBUG = 2, /* RFLAGS.TF or the shadow changed: see run.c */
 	TODO_FLUSH_NESTED = 4,
 	TODO_TPR_THRESHOLD = 8, /* at each entry, while WINDOW_TPR is wanted */
+	TODO_LEAVE = 16,	/* the guest's turn is over before it begins */
+	TODO_STAY = 32,		/* the entry after that one */
 };
 
 /* v->vendor */

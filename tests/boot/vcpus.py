@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+"""Debian's kernel on several vCPUs: it uses them all, and takes each away and back again."""
+import re
+
+from boot_box import CLOUD, INITRD, Failure, between, tail
+from linux import COMPLAINT, WARNING, WORDS, messages
+
+# What the kernel says of the emulated processors' models, with or without Plinth; and the number of
+# a CPU that comes late, which is the rest of a line.
+KNOWN = re.compile(r"^ *#\d+$|RETBleed|Speculative Return Stack|MMCONFIG|"
+                   # QEMU's TCG has no invariant TSC: with several CPUs AMD's are then not trusted.
+                   r"Unstable clock detected|local clock, then add|trace_clock|kernel command line|"
+                   r"TSCs unsynchronized")
+
+
+def value(text, name):
+    found = re.search(r"^%s (.*)$" % name, text, re.MULTILINE)
+    return found.group(1) if found else ""
+
+
+def check_smp(box, emulator, vcpus):
+    modules = [(CLOUD, WORDS[emulator] % "smp"), (INITRD, "")]
+    result = box.run(modules, vcpus=vcpus, guest_ports=True, timeout=600)
+    box.expect_no_fault(result)
+    box.expect(result, "guest ended: powered off")
+    said = between(result.output, "smp")
+    right = {"nproc": str(vcpus), "cpuinfo": str(vcpus), "cores": str(vcpus), "packages": "0",
+             "apicids": " ".join(str(i) for i in range(vcpus))}
+    for name, text in right.items():
+        if value(said, name) != text:
+            raise Failure("%s is '%s' and not '%s'" % (name, value(said, name), text))
+    if not re.search("^PASS hotplug$", said, re.MULTILINE):
+        raise Failure("CPUs do not go and come back:\n" + tail(said, 60))
+    wrong = [line for level, _, line in messages(result.output)
+             if (level <= WARNING or COMPLAINT.search(line)) and not KNOWN.search(line)]
+    if wrong:
+        raise Failure("the kernel complains:\n" + "\n".join(wrong))
+
+
+def test_two(box, emulator):
+    check_smp(box, emulator, 2)
+
+
+def test_four(box, emulator):
+    check_smp(box, emulator, 4)
+
+
+test_two.seconds = test_four.seconds = 60
+test_four.long = ("bochs",)
