@@ -7,7 +7,7 @@
 #include "lib/trap.h"
 
 enum { VECTORS = 256, FIRST_FREE = 32, ACTS = 64, SPIN = 300, INITS = 3, PINS = 24 };
-enum { ICR_INIT = 5 << 8, ICR_STARTUP = 6 << 8, ICR_MODES = 7 << 8, REDIR_MODE = 7 << 8 };
+enum { ICR_MODES = 7 << 8, REDIR_MODE = 7 << 8 };
 enum { LAPIC_ICR_END = 0x400, IOAPIC_REGS = 0x50, ROUND_BYTES = 0x400 };
 
 #define CODE 0x1000000ull
@@ -79,7 +79,7 @@ static uint32_t random_icr(void)
 	uint32_t low = (uint32_t)random_next() & 0xcffff;
 
 	if ((low & ICR_MODES) == ICR_INIT && random_below(32))
-		low |= ICR_STARTUP;
+		low |= ICR_SIPI;
 	return low;
 }
 
