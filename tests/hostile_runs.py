@@ -23,11 +23,11 @@ ATTACKS = {
     "cpuid": Attack(22),
     "registers": Attack(48),
     "interrupts": Attack(48),
-    "opcodes": Attack(98, 8, True),
+    "opcodes": Attack(98, 40, True),
     "selfmod": Attack(30),
-    "devices": Attack(8, 12, True),
-    "ends": Attack(8, 12, True),
-    "fatal": Attack(37, 40),
+    "devices": Attack(8, 8, True),
+    "ends": Attack(8, 8, True),
+    "fatal": Attack(37, 37),
 }
 # Reasons to stop a VM, as docs/isolation.md tells them.
 REASONS = (
@@ -84,7 +84,8 @@ def run(box, emulator, attack, seed, first=0, rounds=None, timeout=150):
         words = "attack=%s seed=0x%x first=%d rounds=%d" % (attack, seed, first, end - first)
         starts += 1
         if starts > ATTACKS[attack].starts:
-            raise Failure("the VM was stopped in %d rounds\nthis was: %s" % (starts - 1, words))
+            raise Failure("too many starts, of %d at most\nthis was: %s" %
+                          (starts - 1, words))
         try:
             result = box.run([(ELF, words)], memory=128, guest_ports=True, timeout=timeout,
                              extra=BOCHS_QUIET if emulator == "bochs" else [])

@@ -134,6 +134,7 @@ void round_aliases(void);
 void round_string_over_code(void);
 void round_string_over_tables(void);
 void round_ends(void);
+void round_resets(void);
 void round_fatal(void);
 /* What may stop the VM; the number is the command line's. */
 void fatal_run(unsigned kind);

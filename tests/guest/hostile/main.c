@@ -65,6 +65,7 @@ static const struct {
 	{ "selfmod", "strings over tables", round_string_over_tables },
 	{ "devices", "opcodes on devices", round_device_opcodes },
 	{ "ends", "ends", round_ends },
+	{ "resets", "resets", round_resets },
 	{ "fatal", "fatal", round_fatal },
 };
 

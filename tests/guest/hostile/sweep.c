@@ -160,3 +160,16 @@ void round_ends(void)
 		}
 	}
 }
+
+/* Once each round, in one of the ways that a PC has. */
+void round_resets(void)
+{
+	switch (random_below(4)) {
+	case 0: outb(PORT_CF9, 6); break;
+	case 1: outb(I8042_CMD, 0xfe); break;
+	case 2: apic_send_icr(ICR_INIT | ICR_ASSERT); break;
+	default: break;
+	}
+	trap_load_idt(0, 0);
+	asm volatile("int3");
+}
