@@ -48,6 +48,7 @@ BOCHS_QUIET = ["error: action=ignore"]
 # Faults of the emulators' own that end them: the round is over, and Plinth is not to blame.
 EMULATOR_FAULTS = (
     r"qemu: fatal: invalid tss",  # LTR of a null selector, then an interrupt that changes stacks
+    r"tcg/tcg\.c:\d+: tcg fatal error",  # its translator gives up over some byte strings
 )
 # A guest's misdeeds may be told, but not each: lines of Plinth's log, of which a start has about 40.
 LOG_LINES_MAX = 200
