@@ -15,6 +15,8 @@
 #include "vmm/load/load.h"
 #include "vmm/vms.h"
 
+enum { RESETS_TOLD = 16 };
+
 /* What firmware does on a PC: tables, then the kernel. */
 static int load(struct vm *vm)
 {
@@ -249,10 +251,22 @@ static void forget_requests(struct vm *vm)
 				   __ATOMIC_RELAXED);
 }
 
+/* A guest may do nothing else: of many resets, only each that doubles their number is told. */
+static void tell_reset(const struct vm *vm)
+{
+	uint32_t n = vm->resets + 1;
+
+	if (n <= RESETS_TOLD)
+		log_info("vm: %s is reset (%s)", vm->config.name, vm->end_reason);
+	else if (!(n & (n - 1)))
+		log_info("vm: %s is reset (%s), %u times by now; not all are told", vm->config.name,
+			 vm->end_reason, n);
+}
+
 /* All vCPUs are parked but the one whose thread this is. */
 static void reset_machine(struct vm *vm)
 {
-	log_info("vm: %s is reset (%s)", vm->config.name, vm->end_reason);
+	tell_reset(vm);
 	lock_take(&vm->lock);
 	devices_reset(vm);
 	lock_drop(&vm->lock);

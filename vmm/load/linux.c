@@ -267,6 +267,8 @@ static void report(const struct bzimage *z, const struct load *l)
 {
 	char version[VERSION_TEXT];
 
+	if (l->again)
+		return;
 	version_read(z, version);
 	log_info("load: kernel %s, Linux boot protocol %u.%02u, %u-bit entry, at 0x%lx, needs %lu "
 		 "KiB",

@@ -90,7 +90,7 @@ static int unknown_report(const struct vm_config *c)
 int load_kernel(struct vm *vm, struct load_regs *regs)
 {
 	const struct vm_config *c = &vm->config;
-	struct load l = { .config = c, .mem = &vm->mem, .regs = regs };
+	struct load l = { .config = c, .mem = &vm->mem, .regs = regs, .again = vm->resetting };
 	int err;
 
 	if (!c->kernel) {

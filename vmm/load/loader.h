@@ -13,6 +13,7 @@ struct load {
 	const struct gmem *mem;
 	struct e820 map;
 	struct load_regs *regs;
+	bool again; /* at a reset: the log has been told of this kernel */
 };
 
 /* linux.c. The first says whether the file is a Linux kernel, whole or not. */

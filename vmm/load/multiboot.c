@@ -89,9 +89,6 @@ static int header_read(struct kernel *k)
 			  (unsigned)__builtin_ctz(unknown), k->header.flags);
 		return -ENOTSUP;
 	}
-	if (k->header.flags & MB_HEADER_VIDEO)
-		log_warn("load: the multiboot kernel wants a video mode, and the guest has no "
-			 "display");
 	if (!(k->header.flags & MB_HEADER_ADDRESSES))
 		return 0;
 	if (k->size - k->header_at < sizeof(k->header)) {
@@ -312,6 +309,18 @@ static int block_write(const struct kernel *k, struct load *l, uint64_t *base)
 	return 0;
 }
 
+static void report(const struct kernel *k, const struct load *l)
+{
+	if (k->header.flags & MB_HEADER_VIDEO)
+		log_warn("load: the multiboot kernel wants a video mode, and the guest has no "
+			 "display");
+	log_info("load: multiboot kernel at 0x%lx to 0x%lx, entry 0x%lx", k->base, k->end,
+		 k->entry);
+	if (k->has_module)
+		log_info("load: module at 0x%lx, %lu KiB", k->module,
+			 load_kib(l->config->initrd_size));
+}
+
 int multiboot_load(struct load *l)
 {
 	struct kernel k = { .file = l->config->kernel,
@@ -333,9 +342,7 @@ int multiboot_load(struct load *l)
 	l->regs->rip = k.entry;
 	l->regs->gpr[RAX] = MB_BOOT_MAGIC;
 	l->regs->gpr[RBX] = block + offsetof(struct block, info);
-	log_info("load: multiboot kernel at 0x%lx to 0x%lx, entry 0x%lx", k.base, k.end, k.entry);
-	if (k.has_module)
-		log_info("load: module at 0x%lx, %lu KiB", k.module,
-			 load_kib(l->config->initrd_size));
+	if (!l->again)
+		report(&k, l);
 	return 0;
 }

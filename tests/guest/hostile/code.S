@@ -25,6 +25,31 @@ wild_jump:
 	mov	6 * 8(%rdi), %rdi
 	ret
 
+/* void wild_iret(uint64_t wild_frame) */
+	.globl	wild_iret
+wild_iret:
+	push	19 * 8(%rdi)
+	push	18 * 8(%rdi)
+	push	17 * 8(%rdi)
+	push	16 * 8(%rdi)
+	push	15 * 8(%rdi)
+	mov	0 * 8(%rdi), %rax
+	mov	1 * 8(%rdi), %rcx
+	mov	2 * 8(%rdi), %rdx
+	mov	3 * 8(%rdi), %rbx
+	mov	4 * 8(%rdi), %rbp
+	mov	5 * 8(%rdi), %rsi
+	mov	7 * 8(%rdi), %r8
+	mov	8 * 8(%rdi), %r9
+	mov	9 * 8(%rdi), %r10
+	mov	10 * 8(%rdi), %r11
+	mov	11 * 8(%rdi), %r12
+	mov	12 * 8(%rdi), %r13
+	mov	13 * 8(%rdi), %r14
+	mov	14 * 8(%rdi), %r15
+	mov	6 * 8(%rdi), %rdi
+	iretq
+
 	.macro	entry prefix, n
 	.quad	\prefix\n
 	.endm
@@ -291,4 +316,65 @@ hostile_32:
 	mov	hostile_regs + 48, %edi
 	push	$0x1000000
 	ret
+
+/* Every width, reads, writes and both, at each address of hostile_list. */
+	.globl	hostile_touch
+hostile_touch:
+	mov	$hostile_list, %ebx
+	mov	$8, %ebp
+1:	mov	(%ebx), %edi
+	movb	(%edi), %al
+	movw	(%edi), %ax
+	movl	(%edi), %eax
+	movb	%al, (%edi)
+	movw	%ax, (%edi)
+	movl	%eax, (%edi)
+	lock incl (%edi)
+	xchgw	%ax, (%edi)
+	addb	$3, (%edi)
+	pushl	(%edi)
+	popl	(%edi)
+	movzbl	(%edi), %eax
+	mov	%edi, %esi
+	mov	$5, %ecx
+	rep movsb
+	mov	$3, %ecx
+	rep stosw
+	mov	%esi, %edi
+	mov	$3, %ecx
+	repe cmpsl
+	add	$4, %ebx
+	dec	%ebp
+	jnz	1b
+	ret
+	.data
+	.balign	4
+	.globl	hostile_list
+hostile_list:
+	.skip	8 * 4
+
+/* The same for real mode, by pairs of segment and offset; an exception ends it. */
+	.macro	each_pair name, code:vararg
+	.globl	\name
+\name:
+	mov	$hostile_pairs, %bx
+	mov	$8, %bp
+1:	mov	%cs:(%bx), %ax
+	mov	%ax, %es
+	mov	%cs:2(%bx), %di
+	\code
+	add	$4, %bx
+	dec	%bp
+	jnz	1b
+	ret
+	.endm
+	.section .low, "awx"
+	.code16
+	each_pair hostile_real_read, movb %es:(%di), %al; movw %es:(%di), %ax; movl %es:(%di), %eax; movzwl %di, %edi; movb %es:8(%edi), %al
+	each_pair hostile_real_write, movb %al, %es:(%di); movw %ax, %es:(%di); movl %eax, %es:(%di); incb %es:(%di); stosw
+	.balign	4
+	.globl	hostile_pairs
+hostile_pairs:
+	.skip	8 * 4
+
 	.section .note.GNU-stack, "", @progbits

@@ -12,9 +12,8 @@
 #include "lib/test.h"
 #include "lib/trap.h"
 
-#define HOLE	0xd0000000ull
-#define FAR	0x8000000000ull /* 512 GiB: beyond RAM, within what the CPU addresses */
-#define RAM_END 0x8000000ull	/* the test gives the guest 128 MiB */
+#define HOLE 0xd0000000ull
+#define FAR  0x8000000000ull /* 512 GiB: beyond RAM, within what the CPU addresses */
 
 enum { NAME = 'h' };
 
@@ -216,4 +215,14 @@ void fatal_run(unsigned kind)
 	state_restore();
 	print("fatal %u: nothing happened\n", kind);
 	reset_forget();
+}
+
+/* Each in its turn, as a round like others. */
+void round_fatal(void)
+{
+	enum { FATALS = sizeof(fatals) / sizeof(fatals[0]) };
+	unsigned kind = round_part % FATALS;
+
+	print("fatal %u\n", kind + 1);
+	trap_run(fatals[kind].run, fatals[kind].arg);
 }

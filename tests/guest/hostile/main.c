@@ -8,8 +8,9 @@
  * reach. With SEED it does not come to that; with others a round may begin the count again or stop
  * the VM.
  *
- * Command line: "seed=N" other random numbers, "kind=N" only rounds of this kind, "first=N" and
- * "rounds=N" which rounds, "fatal=N" what may stop the VM (fatal.c).
+ * Command line: "attack=NAME" one attack instead of the mixture, "seed=N" other random numbers
+ * (decimal or 0x…), "first=N" and "rounds=N" which rounds (0: for ever), "fatal=N" what may stop
+ * the VM (fatal.c). A round is the same for the same attack, seed and number, whatever came before.
  */
 #include "hostile.h"
 #include "lib/cmos.h"
@@ -18,59 +19,150 @@
 #include "lib/test.h"
 #include "lib/trap.h"
 
-enum { NAME = 'H', ROUNDS = 48, SEED = 6, NO_KIND = ~0u, MULTIBOOT_HAS_CMDLINE = 1 << 2 };
+enum { NAME = 'H', ROUNDS = 48, SEED = 6, MIXED = 16, MULTIBOOT_HAS_CMDLINE = 1 << 2 };
 
+/* The mixture is of the first MIXED; the others are made of many parts, and want more rounds. */
 static const struct {
-	const char *name;
+	const char *attack, *name;
 	void (*run)(void);
 } kinds[] = {
-	{ "ports", round_ports },
-	{ "string I/O", round_string_io },
-	{ "MSRs", round_msrs },
-	{ "devices", round_devices },
-	{ "controls", round_controls },
-	{ "tables", round_tables },
-	{ "IPIs", round_ipis },
-	{ "timers", round_timers },
-	{ "NMIs", round_nmis },
-	{ "strange", round_strange },
-	{ "wild kernel", round_wild_kernel },
-	{ "wild user", round_wild_user },
-	{ "wild 32", round_wild_32 },
-	{ "wild PAE", round_wild_pae },
-	{ "wild real", round_wild_16 },
-	{ "paging", round_paging },
+	{ "ports", "ports", round_ports },
+	{ "ports", "string I/O", round_string_io },
+	{ "msrs", "MSRs", round_msrs },
+	{ "memory", "devices", round_devices },
+	{ "registers", "controls", round_controls },
+	{ "registers", "tables", round_tables },
+	{ "interrupts", "IPIs", round_ipis },
+	{ "interrupts", "timers", round_timers },
+	{ "interrupts", "NMIs", round_nmis },
+	{ "opcodes", "strange", round_strange },
+	{ "opcodes", "wild kernel", round_wild_kernel },
+	{ "opcodes", "wild user", round_wild_user },
+	{ "opcodes", "wild 32", round_wild_32 },
+	{ "opcodes", "wild PAE", round_wild_pae },
+	{ "opcodes", "wild real", round_wild_16 },
+	{ "memory", "paging", round_paging },
+	{ "memory", "addresses", round_addresses },
+	{ "memory", "holes", round_holes },
+	{ "memory", "loops", round_loops },
+	{ "memory", "flat", round_flat },
+	{ "memory", "large pages", round_large_pages },
+	{ "memory", "real mode", round_real },
+	{ "ports", "every port", round_every_port },
+	{ "ports", "every port by strings", round_every_string_port },
+	{ "msrs", "every MSR", round_every_msr },
+	{ "cpuid", "every leaf", round_every_leaf },
+	{ "registers", "segments", round_segments },
+	{ "registers", "system registers", round_system_registers },
+	{ "interrupts", "every vector", round_every_vector },
+	{ "interrupts", "APIC", round_apic },
+	{ "interrupts", "x2APIC", round_x2apic },
+	{ "interrupts", "I/O APIC", round_ioapic },
+	{ "interrupts", "INIT", round_init },
+	{ "opcodes", "every opcode", round_opcodes },
+	{ "selfmod", "aliases", round_aliases },
+	{ "selfmod", "strings over code", round_string_over_code },
+	{ "selfmod", "strings over tables", round_string_over_tables },
+	{ "devices", "opcodes on devices", round_device_opcodes },
+	{ "ends", "ends", round_ends },
+	{ "resets", "resets", round_resets },
+	{ "fatal", "fatal", round_fatal },
 };
 
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
-/* The number behind `word` in the command line, or `otherwise`. */
-static unsigned option(const char *word, unsigned otherwise)
+unsigned round_part;
+
+static unsigned length(const char *s)
+{
+	unsigned n = 0;
+
+	while (s[n] && s[n] != ' ')
+		n++;
+	return n;
+}
+
+/* What stands behind `word` in the command line; 0: nothing. */
+static const char *option_text(const char *word)
 {
 	const uint32_t *info = (const uint32_t *)(uint64_t)boot_multiboot_info;
 	const char *at;
-	size_t n = 0;
+	unsigned n = length(word);
 
 	if (!info || !(info[0] & MULTIBOOT_HAS_CMDLINE))
-		return otherwise;
-	while (word[n])
-		n++;
-	for (at = (const char *)(uint64_t)info[4]; *at; at++) {
-		unsigned value = 0;
-
-		if (memcmp(at, word, n))
-			continue;
-		for (at += n; *at >= '0' && *at <= '9'; at++)
-			value = value * 10 + (unsigned)(*at - '0');
-		return value;
-	}
-	return otherwise;
+		return 0;
+	for (at = (const char *)(uint64_t)info[4]; *at; at++)
+		if (!memcmp(at, word, n))
+			return at + n;
+	return 0;
 }
 
-static void run_round(unsigned round, unsigned seed, unsigned only)
+/* The number behind `word`, or `otherwise`. */
+static unsigned option(const char *word, unsigned otherwise)
 {
-	unsigned kind = only == NO_KIND ? round % KINDS : only % KINDS;
+	const char *at = option_text(word);
+	unsigned value = 0, base = 10;
 
+	if (!at)
+		return otherwise;
+	if (at[0] == '0' && at[1] == 'x') {
+		base = 16;
+		at += 2;
+	}
+	for (;; at++) {
+		if (*at >= '0' && *at <= '9')
+			value = value * base + (unsigned)(*at - '0');
+		else if (base == 16 && *at >= 'a' && *at <= 'f')
+			value = value * base + (unsigned)(*at - 'a') + 10;
+		else
+			return value;
+	}
+}
+
+/* The command line is in memory that a string of 32-bit addresses may come by. */
+static const char *keep_attack(void)
+{
+	static char kept[16];
+	const char *attack = option_text("attack=");
+	unsigned n = attack ? length(attack) : 0;
+
+	memcpy(kept, attack, n < sizeof(kept) ? n : sizeof(kept) - 1);
+	return attack ? kept : 0;
+}
+
+static bool is_of(unsigned kind, const char *attack)
+{
+	unsigned n;
+
+	if (!attack)
+		return kind < MIXED;
+	n = length(attack);
+	return length(kinds[kind].attack) == n && !memcmp(kinds[kind].attack, attack, n);
+}
+
+/* The kinds of an attack take turns; each counts its own as parts. */
+static unsigned choose_kind(unsigned round, const char *attack)
+{
+	unsigned n = 0, turn;
+
+	for (unsigned k = 0; k < KINDS; k++)
+		n += is_of(k, attack);
+	if (!n) {
+		check_true("the attack on the command line is one that there is", false);
+		test_end();
+	}
+	turn = round % n;
+	round_part = round / n;
+	for (unsigned k = 0;; k++)
+		if (is_of(k, attack) && !turn--)
+			return k;
+}
+
+static void run_round(unsigned round, unsigned seed, const char *attack)
+{
+	unsigned kind = choose_kind(round, attack);
+
+	watchdog_stop();
 	reset_note(NAME);
 	print("%u %s\n", round, kinds[kind].name);
 	random_seed((uint64_t)seed << 32 | round);
@@ -83,7 +175,8 @@ void guest_main(void)
 {
 	unsigned first = option("first=", 0), round = first + reset_count(NAME);
 	unsigned seed = option("seed=", SEED), fatal = option("fatal=", 0);
-	unsigned rounds = option("rounds=", ROUNDS), only = option("kind=", NO_KIND);
+	unsigned rounds = option("rounds=", ROUNDS);
+	const char *attack = keep_attack();
 
 	if (!test_has_hypervisor()) {
 		print("not without a hypervisor: emulators need not stand this\n");
@@ -94,9 +187,9 @@ void guest_main(void)
 		fatal_run(fatal);
 		return;
 	}
-	if (round > first)
-		print("restarted\n");
-	for (; round < first + rounds; round++)
-		run_round(round, seed, only);
+	print("%s with seed=0x%x\n", round > first ? "restarted" : "begins", seed);
+	for (; !rounds || round < first + rounds; round++)
+		run_round(round, seed, attack);
+	watchdog_stop();
 	reset_forget();
 }

@@ -14,18 +14,15 @@
 enum { ACTS = 24, PM1_CONTROL = 0x604, PORT_BYTES = 4 };
 enum { NMIS_MAX = 50 };
 
-#define BUFFER	   0x1800000ull /* RAM, 24 MiB up */
-#define WINDOW	   0x7f0000000000ull
-#define WINDOW_END (WINDOW + 2 * PAGE_SIZE)
-
 /*
  * Whether an access of up to 4 bytes there would end the machine for good or undo the counting of
  * rounds: the exit port, the sleep register, CMOS. To cut off the branch one sits on is no attack.
  */
-static bool is_spared(uint16_t port)
+bool is_spared(uint16_t port)
 {
-	static const uint16_t spared[] = { PORT_EXIT, PM1_CONTROL, PM1_CONTROL + 1, CMOS_INDEX,
-					   CMOS_DATA };
+	static const uint16_t spared[] = { PORT_EXIT,	PORT_EXIT + PORT_BYTES - 1,
+					   PM1_CONTROL, PM1_CONTROL + 1,
+					   CMOS_INDEX,	CMOS_DATA };
 
 	for (unsigned i = 0; i < sizeof(spared) / sizeof(spared[0]); i++) {
 		if ((uint16_t)(spared[i] - port) < PORT_BYTES)
@@ -53,7 +50,7 @@ static uint16_t random_port(void)
 }
 
 /* Restarting the machine is one act too many for each round to have it. */
-static bool is_reset_likely(uint16_t port)
+bool is_reset_likely(uint16_t port)
 {
 	return port == I8042_CMD || (uint16_t)(PORT_92 - port) < PORT_BYTES ||
 	       (uint16_t)(PORT_CF9 - port) < PORT_BYTES;
@@ -78,20 +75,14 @@ void round_ports(void)
 	}
 }
 
-struct form {
-	void (*run)(uint64_t a, uint64_t b, uint64_t count);
-	uint64_t a, b, count;
-};
-
-static void run_form(uint64_t arg)
+void run_form(uint64_t arg)
 {
 	const struct form *f = (const struct form *)arg;
 
 	f->run(f->a, f->b, f->count);
 }
 
-/* How often: mostly few, sometimes more than memory has bytes. */
-static uint64_t random_count(void)
+uint64_t random_count(void)
 {
 	static const uint64_t counts[] = {
 		0, 1, 2, 255, 256, 257, 4096, 100000, 0xffffffff, ~0ull
@@ -101,13 +92,12 @@ static uint64_t random_count(void)
 			       : counts[random_below(sizeof(counts) / sizeof(counts[0]))];
 }
 
-/* In a page with nothing around it, so that what runs on faults. */
-static uint64_t window_address(void)
+uint64_t window_address(void)
 {
 	return WINDOW + random_below(2 * PAGE_SIZE + 16) - 8;
 }
 
-static void map_window(uint64_t pa)
+void map_window(uint64_t pa)
 {
 	page_map(WINDOW, pa & PTE_ADDR, PTE_P | PTE_W | PTE_U);
 	page_map(WINDOW + PAGE_SIZE, (pa + PAGE_SIZE) & PTE_ADDR, PTE_P | PTE_W | PTE_U);

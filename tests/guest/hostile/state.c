@@ -4,6 +4,7 @@
 #include "lib/apic.h"
 #include "lib/cmos.h"
 #include "lib/cpu.h"
+#include "lib/mode.h"
 #include "lib/test.h"
 #include "lib/trap.h"
 
@@ -68,6 +69,15 @@ uint64_t random_value(void)
 	case 2: return 1ull << (v & 63);
 	case 3: return random_device();
 	default: return edges[v % (sizeof(edges) / sizeof(edges[0]))];
+	}
+}
+
+uint64_t random_change(uint64_t now)
+{
+	switch (random_below(4)) {
+	case 0: return random_value();
+	case 1: return random_next();
+	default: return now ^ 1ull << random_below(64);
 	}
 }
 
@@ -159,6 +169,25 @@ void watchdog_start_hard(void)
 	outb(PIT_CH0, (PIT_HZ / RESORT_HZ) & 0xff);
 	outb(PIT_CH0, (PIT_HZ / RESORT_HZ) >> 8);
 	ioapic_set(PIT_PIN, ICR_INIT);
+}
+
+void watchdog_stop(void)
+{
+	ioapic_set(RTC_IRQ, REDIR_MASKED);
+	ioapic_set(PIT_PIN, REDIR_MASKED);
+}
+
+void watchdog_feed(void)
+{
+	ticks = 0;
+	outb(PIT_CMD, PIT_CH0_MODE0);
+	outb(PIT_CH0, (PIT_HZ / RESORT_HZ) & 0xff);
+	outb(PIT_CH0, (PIT_HZ / RESORT_HZ) >> 8);
+}
+
+void *low_copy(void *word)
+{
+	return low_load + ((char *)word - low_start);
 }
 
 static void restore_tables(void)

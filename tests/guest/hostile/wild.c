@@ -96,7 +96,7 @@ static void brew(uint8_t *code)
 	}
 }
 
-static void registers(uint64_t *regs, uint64_t data)
+void wild_registers(uint64_t *regs, uint64_t data)
 {
 	for (unsigned i = 0; i < REGS; i++)
 		regs[i] = random_below(2) ? random_value() : data + random_below(2 * PAGE_SIZE);
@@ -141,7 +141,7 @@ void round_wild_kernel(void)
 		page_map(USER_CODE + i * PAGE_SIZE, CODE + i * PAGE_SIZE, PTE_P | PTE_W);
 	for (unsigned i = 0; i < BLOBS; i++) {
 		brew((uint8_t *)CODE);
-		registers(w.regs, DATA);
+		wild_registers(w.regs, DATA);
 		w.rsp = STACK;
 		w.rip = somewhere(USER_CODE);
 		watchdog_start_hard();
@@ -180,7 +180,7 @@ static void prepare_32(void)
 	uint8_t *code = (uint8_t *)CODE;
 
 	brew(code);
-	registers(hostile_regs, DATA);
+	wild_registers(hostile_regs, DATA);
 	watchdog_start_hard();
 }
 
@@ -234,8 +234,8 @@ void round_wild_16(void)
 {
 	for (unsigned i = 0; i < BLOBS; i++) {
 		brew((uint8_t *)CODE_LOW);
-		registers(hostile_regs, CODE_LOW);
-		hostile_segment = (uint16_t)random_below(0x9000);
+		wild_registers(low_copy(hostile_regs), CODE_LOW);
+		*(uint16_t *)low_copy(&hostile_segment) = (uint16_t)random_below(0x9000);
 		watchdog_start_hard();
 		mode_run16(hostile_16);
 		state_restore();
@@ -273,7 +273,7 @@ void round_paging(void)
 		for (unsigned n = 0; n < 32; n++) {
 			struct wild w = { .rip = random_next() >> 16, .rsp = STACK };
 
-			registers(w.regs, random_next() >> 17);
+			wild_registers(w.regs, random_next() >> 17);
 			trap_run(wild_jump, (uint64_t)&w);
 		}
 		write_cr3(cr3);
