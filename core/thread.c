@@ -1,54 +1,42 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each CPU has a list of ready threads and runs them in turn, a time slice each; the idle thread
- * runs when the list is empty. The list's lock is the scheduler's only one.
+ * What a thread is: a stack, a context on it, its making and its end, and waiting. The switch has
+ * two halves: sched_decide() under the queue's lock, and sched_finish() on the next thread's
+ * stack, when the context of the one before is saved. Only then may another CPU have it.
  */
 #include "core/thread.h"
-#include "arch/x86_64/asm.h"
-#include "arch/x86_64/trap.h"
 #include "core/alloc.h"
+#include "core/runq.h"
 #include "core/space.h"
-#include "core/timer.h"
-#include "lib/log.h"
 #include "lib/panic.h"
 #include "lib/string.h"
-
-enum { SLICE_NS = 10 * 1000 * 1000 };
-
-static struct {
-	struct lock lock; /* states, ready lists, wake_pending */
-	struct thread
-		*dead[CPUS_MAX]; /* by CPU: its stack may be freed once another thread runs there */
-	struct timer slice[CPUS_MAX];
-} sched;
 
 /* entry.S */
 void thread_switch(uint64_t *save_rsp, uint64_t load_rsp);
 void thread_start(void);
 
-static void slice_end(void *arg)
+/* On the stack of the thread that runs now. */
+static void finish(void)
 {
-	struct cpu *c = arg;
+	struct cpu *c = this_cpu();
+	struct thread *before = runq_of(c)->leaving;
 
-	c->resched = true;
+	if (!sched_finish(c))
+		return;
+	stack_free(before->stack_top);
+	mem_free(before);
 }
 
-void sched_init(struct cpu *c)
+/* A thread's first steps. */
+static void begin(void *arg)
 {
-	struct thread *t = mem_alloc(sizeof(*t), MEM_THREAD);
+	struct thread *t = arg;
 
-	if (!t)
-		panic("sched: no memory for CPU %u's idle thread", c->id);
-	list_init(&c->ready);
-	list_init(&t->link);
-	str_copy(t->name, "idle", sizeof(t->name));
-	t->state = THREAD_RUNNING;
-	t->cpu = c;
-	c->thread = c->idle = t;
-	timer_init(&sched.slice[c->id], slice_end, c);
+	finish();
+	t->body(t->arg);
 }
 
-struct thread *thread_create(const char *name, void (*body)(void *arg), void *arg)
+struct thread *thread_new(const char *name, void (*body)(void *arg), void *arg)
 {
 	struct thread *t = mem_alloc(sizeof(*t), MEM_THREAD);
 	uint64_t *sp;
@@ -62,6 +50,8 @@ struct thread *thread_create(const char *name, void (*body)(void *arg), void *ar
 	}
 	str_copy(t->name, name, sizeof(t->name));
 	list_init(&t->link);
+	t->body = body;
+	t->arg = arg;
 	/*
 	 * What thread_switch() pops: r15 r14 r13 r12 rbx rbp, then thread_start's address, from the
 	 * last slot: so that the body finds the stack aligned as the ABI has it.
@@ -69,62 +59,53 @@ struct thread *thread_create(const char *name, void (*body)(void *arg), void *ar
 	sp = (uint64_t *)t->stack_top - 1;
 	*sp = (uint64_t)thread_start;
 	*--sp = 0;
-	*--sp = (uint64_t)body;
-	*--sp = (uint64_t)arg;
+	*--sp = (uint64_t)begin;
+	*--sp = (uint64_t)t;
 	sp -= 3;
 	t->rsp = (uint64_t)sp;
 	t->cpu = this_cpu();
 	t->state = THREAD_BLOCKED;
-	thread_wake(t);
+	t->share.weight = WEIGHT_DEFAULT;
+	t->share.pin = PIN_ALL;
+	t->share.since = time_ns();
+	t->share.vtime = __atomic_load_n(&sched.vtime, __ATOMIC_RELAXED);
 	return t;
 }
 
-/* Frees the thread that has ended on this CPU, if any; the caller runs on another stack. */
-static void bury(void)
+struct thread *thread_create(const char *name, void (*body)(void *arg), void *arg)
 {
-	struct thread **dead = &sched.dead[this_cpu()->id], *t = *dead;
+	struct thread *t = thread_new(name, body, arg);
 
-	if (!t)
-		return;
-	*dead = NULL;
-	stack_free(t->stack_top);
-	mem_free(t);
+	if (t)
+		thread_wake(t);
+	return t;
 }
 
-/* Picks the next thread and switches to it. Caller holds the lock, which is dropped. */
-static void switch_away(struct cpu *c)
+/* Caller holds the lock of this CPU's queue, which is dropped. */
+static void switch_away(struct cpu *c, enum thread_state state, bool pass)
 {
-	struct thread *from = c->thread, *to = c->idle;
+	struct thread *from = c->thread, *to = sched_decide(c, state, pass);
 
-	if (!list_empty(&c->ready)) {
-		to = container_of(c->ready.next, struct thread, link);
-		list_remove(&to->link);
-	}
-	c->resched = false;
-	/* A slice only matters when somebody waits for its end. */
-	if (!list_empty(&c->ready))
-		timer_arm_ns(&sched.slice[c->id], time_ns() + SLICE_NS);
-	if (to->state == THREAD_READY && to != c->idle)
-		to->ready_ns += time_ns() - to->ready_since;
-	to->state = THREAD_RUNNING;
-	c->thread = to;
-	lock_drop(&sched.lock);
-	if (to != from)
-		thread_switch(&from->rsp, to->rsp);
-	bury();
+	if (to == from)
+		return;
+	thread_switch(&from->rsp, to->rsp);
+	finish();
 }
 
 void sched_yield(void)
 {
 	struct cpu *c = this_cpu();
 
-	lock_take(&sched.lock);
-	if (c->thread != c->idle) {
-		c->thread->state = THREAD_READY;
-		c->thread->ready_since = time_ns();
-		list_insert_before(&c->ready, &c->thread->link);
-	}
-	switch_away(c);
+	lock_take(&runq_of(c)->lock);
+	switch_away(c, THREAD_READY, true);
+}
+
+void sched_preempt(void)
+{
+	struct cpu *c = this_cpu();
+
+	lock_take(&runq_of(c)->lock);
+	switch_away(c, THREAD_READY, false);
 }
 
 void thread_block(void)
@@ -132,68 +113,58 @@ void thread_block(void)
 	struct cpu *c = this_cpu();
 	struct thread *t = c->thread;
 
-	lock_take(&sched.lock);
+	lock_take(&runq_of(c)->lock);
 	if (t->wake_pending) {
 		t->wake_pending = false;
-		lock_drop(&sched.lock);
+		lock_drop(&runq_of(c)->lock);
 		return;
 	}
-	t->state = THREAD_BLOCKED;
-	switch_away(c);
-}
-
-void thread_wake(struct thread *t)
-{
-	lock_take(&sched.lock);
-	if (t->state == THREAD_BLOCKED) {
-		t->state = THREAD_READY;
-		t->ready_since = time_ns();
-		list_insert_before(&t->cpu->ready, &t->link);
-		t->cpu->resched = true;
-	} else {
-		t->wake_pending = true;
-	}
-	lock_drop(&sched.lock);
+	switch_away(c, THREAD_BLOCKED, false);
 }
 
 uint64_t thread_ready_ns(const struct thread *t)
 {
-	return __atomic_load_n(&t->ready_ns, __ATOMIC_RELAXED);
+	return __atomic_load_n(&t->share.times.ready, __ATOMIC_RELAXED);
 }
 
 void thread_exit(void)
 {
 	struct cpu *c = this_cpu();
 
-	/* The one before us is still there if we have never come back from a switch. */
-	bury();
-	lock_take(&sched.lock);
-	c->thread->state = THREAD_DEAD;
-	sched.dead[c->id] = c->thread;
-	switch_away(c);
+	lock_take(&runq_of(c)->lock);
+	switch_away(c, THREAD_DEAD, false);
 	panic("sched: a dead thread runs");
 }
 
-static void tell_nmis(struct cpu *c)
+void thread_set_hooks(const struct thread_hooks *hooks, void *arg)
 {
-	uint64_t n = __atomic_load_n(&c->nmis, __ATOMIC_RELAXED);
+	struct thread *t = thread_self();
 
-	if (n == c->nmis_told)
-		return;
-	c->nmis_told = n;
-	log_warn("cpu%u: an NMI that nobody asked for (%lu so far)", c->id, n);
+	t->hooks = hooks;
+	t->hooks_arg = arg;
 }
 
-void sched_idle(void)
+void thread_hold(void)
 {
-	for (;;) {
-		irq_disable();
-		tell_nmis(this_cpu());
-		if (list_empty(&this_cpu()->ready))
-			irq_wait();
-		else
-			sched_yield();
-	}
+	struct cpu *c = this_cpu();
+	struct runq *q = runq_of(c);
+
+	if (q->holder && q->holder != c->thread)
+		/* Release: who sees it sees the registers in memory. */
+		__atomic_store_n(&q->holder->held, NULL, __ATOMIC_RELEASE);
+	q->holder = c->thread;
+	__atomic_store_n(&c->thread->held, c, __ATOMIC_RELAXED);
+}
+
+void thread_unhold(void)
+{
+	struct cpu *c = this_cpu();
+	struct runq *q = runq_of(c);
+
+	/* Release: who sees it sees the registers in memory. */
+	if (q->holder)
+		__atomic_store_n(&q->holder->held, NULL, __ATOMIC_RELEASE);
+	q->holder = NULL;
 }
 
 void wait_init(struct wait_queue *q)

@@ -1,30 +1,55 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads and the scheduler: non-preemptive inside Plinth. A thread gives way where it blocks,
- * yields or asks sched_check(); idle CPUs halt.
+ * Threads: non-preemptive inside Plinth. A thread gives way where it blocks, yields or asks
+ * sched_preempt(). Who runs when and where is core/sched.h's business.
  */
 #ifndef CORE_THREAD_H
 #define CORE_THREAD_H
 
 #include "arch/x86_64/cpu.h"
+#include "core/sched.h"
 #include "lib/list.h"
 #include "lib/lock.h"
 
 enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_BLOCKED, THREAD_DEAD };
 
+/*
+ * What a thread with registers of its own in a CPU (a vCPU's) lets the scheduler do. Both are
+ * called on that CPU, with arg as thread_set_hooks() was given it, and take no lock.
+ */
+struct thread_hooks {
+	/* Puts the registers out into memory: another CPU may be next. */
+	void (*spill)(void *arg);
+	/* The running thread is to look at this_cpu()->resched before it enters its guest again. */
+	void (*attend)(void *arg);
+};
+
+/*
+ * Locks: (q) the run queue of t->cpu, (o) by its own CPU only, (a) atomic, (c) constant once it
+ * has been started.
+ */
 struct thread {
 	uint64_t rsp;	  /* while it does not run */
-	struct list link; /* in a ready list or a wait queue */
-	enum thread_state state;
-	bool wake_pending; /* woken before it blocked */
-	void *stack_top;
-	struct cpu *cpu;      /* where it runs, or ran last */
-	uint64_t ready_since; /* ns, while it is ready */
-	uint64_t ready_ns;    /* how long it was, until it ran last */
+	struct list link; /* (q) in a run queue; in its group's list when that is held back */
+	enum thread_state state; /* (q) */
+	bool queued;		 /* (q) it is in the run queue of its cpu */
+	bool wake_pending;	 /* (q) woken before it blocked */
+	bool on_cpu;		 /* (q) runs, or its registers are not saved yet */
+	struct cpu *cpu;	 /* (q) where it runs, ran last, or waits */
+	struct cpu *ran_on;	 /* (q) where it ran last */
+	struct cpu *held; /* (a) the CPU that has its registers: it runs nowhere else until then */
+	struct sched_share share;	  /* (q) */
+	void *stack_top;		  /* (c) NULL: an idle thread */
+	const struct thread_hooks *hooks; /* (o) */
+	void *hooks_arg;		  /* (o) */
+	void (*body)(void *arg);	  /* (c) */
+	void *arg;			  /* (c) */
 	char name[24];
 };
 
-/* A ready thread on this CPU, or NULL when there is no memory. Its end frees it. */
+/* A thread that thread_wake() starts, or NULL when there is no memory. Its end frees it. */
+struct thread *thread_new(const char *name, void (*body)(void *arg), void *arg) must_check;
+/* The same, started at once: it may have ended before this returns. */
 struct thread *thread_create(const char *name, void (*body)(void *arg), void *arg) must_check;
 _Noreturn void thread_exit(void);
 
@@ -35,8 +60,18 @@ static inline struct thread *thread_self(void)
 
 /* Sleeps until thread_wake(), at once when one came since the last thread_block(). */
 void thread_block(void);
-/* From any context, interrupts too. */
+/* From any context and CPU, interrupts too. */
 void thread_wake(struct thread *t);
+
+/* Of the thread that calls; NULL: none (again). */
+void thread_set_hooks(const struct thread_hooks *hooks, void *arg);
+/*
+ * By the thread that calls: this CPU has its registers from now on, and those of the thread that
+ * had it before are in memory. thread_unhold(): this CPU has
+ * no thread's registers any more.
+ */
+void thread_hold(void);
+void thread_unhold(void);
 /*
  * Whether t was running on its CPU when the caller last took the lock under which threads are
  * switched, as thread_wake() does; since then it may have stopped, or begun, to run.
@@ -45,18 +80,8 @@ static inline bool thread_is_running(const struct thread *t)
 {
 	return __atomic_load_n(&t->cpu->thread, __ATOMIC_RELAXED) == t;
 }
-/* Lets other ready threads run. */
-void sched_yield(void);
-/* Whether another thread is ready on this CPU. */
-static inline bool sched_is_wanted(void)
-{
-	return !list_empty(&this_cpu()->ready);
-}
 /* How long t was ready and did not run, until it ran last. */
 uint64_t thread_ready_ns(const struct thread *t);
-/* Turns the caller into c's idle thread and first runner. */
-void sched_init(struct cpu *c);
-_Noreturn void sched_idle(void);
 
 /* Threads that wait for one event. */
 struct wait_queue {

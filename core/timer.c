@@ -2,7 +2,7 @@
 /*
  * Per CPU a list of timers by time, and the LAPIC's one-shot timer set for the first. It is set
  * only when a sooner one comes; when the LAPIC fires for one that was cancelled, it is simply set
- * again.
+ * again. A timer belongs to the CPU where it was armed last: that list's lock guards it.
  */
 #include "core/timer.h"
 #include "arch/x86_64/asm.h"
@@ -12,11 +12,19 @@
 #include "core/irq.h"
 #include "lib/lock.h"
 
+/* Locks: (l) the lock; (a) atomic. */
+struct timers {
+	struct lock lock;
+	struct list armed;    /* (l) soonest first */
+	uint64_t programmed;  /* (l) what the LAPIC is set for */
+	struct timer *firing; /* (a) whose function runs, without the lock */
+} aligned(64);
+
 static struct {
-	struct lock lock; /* every list; firing is done without it */
 	uint64_t tsc_start, hz;
 	struct tsc_scale scale;
-	struct timer *firing[CPUS_MAX];
+	struct timers cpus[CPUS_MAX];
+	unsigned count; /* (a) of cpus in use */
 } clock;
 
 uint64_t time_tsc(void)
@@ -44,50 +52,55 @@ uint64_t time_ns(void)
 	return clock.hz ? time_tsc_to_ns(rdtsc()) : 0;
 }
 
-static void program(struct cpu *c)
+static void program(struct timers *q)
 {
 	struct timer *first;
 
-	if (list_empty(&c->timers)) {
-		c->timer_programmed = UINT64_MAX;
+	if (list_empty(&q->armed)) {
+		q->programmed = UINT64_MAX;
 		return;
 	}
-	first = container_of(c->timers.next, struct timer, link);
-	if (first->when >= c->timer_programmed)
+	first = container_of(q->armed.next, struct timer, link);
+	if (first->when >= q->programmed)
 		return;
-	c->timer_programmed = first->when;
+	q->programmed = first->when;
 	lapic_timer_arm_tsc(first->when);
 }
 
 /* The LAPIC's timer has fired. */
 static void tick(void *arg)
 {
-	struct cpu *c = this_cpu();
+	struct timers *q = &clock.cpus[this_cpu()->id];
 
 	(void)arg;
-	lock_take(&clock.lock);
-	c->timer_programmed = UINT64_MAX;
-	while (!list_empty(&c->timers)) {
-		struct timer *t = container_of(c->timers.next, struct timer, link);
+	lock_take(&q->lock);
+	q->programmed = UINT64_MAX;
+	while (!list_empty(&q->armed)) {
+		struct timer *t = container_of(q->armed.next, struct timer, link);
 
 		if (t->when > rdtsc())
 			break;
 		list_remove(&t->link);
 		t->armed = false;
-		clock.firing[c->id] = t;
-		lock_drop(&clock.lock);
+		__atomic_store_n(&q->firing, t, __ATOMIC_RELAXED);
+		lock_drop(&q->lock);
 		t->fire(t->arg);
-		lock_take(&clock.lock);
-		clock.firing[c->id] = NULL;
+		/* Release: timer_cancel() elsewhere waits for all that the function has done. */
+		__atomic_store_n(&q->firing, NULL, __ATOMIC_RELEASE);
+		lock_take(&q->lock);
 	}
-	program(c);
-	lock_drop(&clock.lock);
+	program(q);
+	lock_drop(&q->lock);
 }
 
 void timer_init_cpu(struct cpu *c)
 {
-	list_init(&c->timers);
-	c->timer_programmed = UINT64_MAX;
+	struct timers *q = &clock.cpus[c->id];
+
+	*q = (struct timers){ .programmed = UINT64_MAX };
+	list_init(&q->armed);
+	if (c->id >= clock.count)
+		__atomic_store_n(&clock.count, c->id + 1, __ATOMIC_RELEASE);
 }
 
 void timer_init_clock(uint64_t hz, uint64_t tsc_start)
@@ -104,24 +117,52 @@ void timer_init(struct timer *t, void (*fire)(void *arg), void *arg)
 	list_init(&t->link);
 }
 
+/* The lock of the list that t is in, or was in last: it guards t. */
+static struct timers *lock_list_of(struct timer *t)
+{
+	for (;;) {
+		unsigned cpu = __atomic_load_n(&t->cpu, __ATOMIC_RELAXED);
+		struct timers *q = &clock.cpus[cpu];
+
+		lock_take(&q->lock);
+		if (cpu == __atomic_load_n(&t->cpu, __ATOMIC_RELAXED))
+			return q;
+		lock_drop(&q->lock);
+	}
+}
+
+/* Takes t out of whichever list it is in; from then on it belongs to cpu, whose lock is taken. */
+static struct timers *take_over(struct timer *t, unsigned cpu)
+{
+	struct timers *own = &clock.cpus[cpu];
+
+	for (;;) {
+		struct timers *q = lock_list_of(t);
+
+		if (t->armed)
+			list_remove(&t->link);
+		t->armed = false;
+		if (q == own)
+			return q;
+		__atomic_store_n(&t->cpu, cpu, __ATOMIC_RELAXED);
+		lock_drop(&q->lock);
+	}
+}
+
 void timer_arm_tsc(struct timer *t, uint64_t when_tsc)
 {
-	struct cpu *c = this_cpu();
+	struct timers *q = take_over(t, this_cpu()->id);
 	struct list *at;
 
-	lock_take(&clock.lock);
-	if (t->armed)
-		list_remove(&t->link);
 	t->when = when_tsc;
 	t->armed = true;
-	t->cpu = c->id;
 	/* From the end: most new timers are later than what is there. */
-	at = c->timers.prev;
-	while (at != &c->timers && container_of(at, struct timer, link)->when > when_tsc)
+	at = q->armed.prev;
+	while (at != &q->armed && container_of(at, struct timer, link)->when > when_tsc)
 		at = at->prev;
 	list_insert_before(at->next, &t->link);
-	program(c);
-	lock_drop(&clock.lock);
+	program(q);
+	lock_drop(&q->lock);
 }
 
 void timer_arm_ns(struct timer *t, uint64_t when_ns)
@@ -131,16 +172,18 @@ void timer_arm_ns(struct timer *t, uint64_t when_ns)
 
 void timer_cancel(struct timer *t)
 {
-	lock_take(&clock.lock);
-	if (t->armed) {
+	struct timers *q = lock_list_of(t);
+	unsigned own = this_cpu()->id;
+
+	if (t->armed)
 		list_remove(&t->link);
-		t->armed = false;
-	}
-	lock_drop(&clock.lock);
+	t->armed = false;
+	lock_drop(&q->lock);
 	/*
-	 * Its function may be running on another CPU at this moment; on this one it is our caller.
+	 * Its function may be running on another CPU at this moment, be it that t has been armed
+	 * elsewhere since; on this one it is our caller. Acquire: with the release in tick().
 	 */
-	while (t->cpu != this_cpu()->id &&
-	       __atomic_load_n(&clock.firing[t->cpu], __ATOMIC_ACQUIRE) == t)
-		__builtin_ia32_pause();
+	for (unsigned i = 0; i < __atomic_load_n(&clock.count, __ATOMIC_ACQUIRE); i++)
+		while (i != own && __atomic_load_n(&clock.cpus[i].firing, __ATOMIC_ACQUIRE) == t)
+			__builtin_ia32_pause();
 }

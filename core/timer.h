@@ -9,11 +9,12 @@
 #include "lib/list.h"
 #include "lib/types.h"
 
+/* (l) the lock of cpu's list, (c) constant. */
 struct timer {
-	struct list link;
-	uint64_t when; /* host TSC */
-	bool armed;
-	unsigned cpu;
+	struct list link;	 /* (l) */
+	uint64_t when;		 /* (l) host TSC */
+	bool armed;		 /* (l) */
+	unsigned cpu;		 /* (l) where it was armed last */
 	void (*fire)(void *arg); /* in interrupt context: short, no blocking, may arm again */
 	void *arg;
 };
@@ -29,10 +30,11 @@ uint64_t time_ns_to_tsc(uint64_t ns);
 uint64_t time_tsc_to_ns(uint64_t tsc);
 
 void timer_init(struct timer *t, void (*fire)(void *arg), void *arg);
-/* Arms, or moves, t on this CPU. A time in the past fires at the next chance. */
+/* Arms, or moves, t on this CPU, wherever it was armed before. A time in the past fires at the next
+ * chance. */
 void timer_arm_ns(struct timer *t, uint64_t when_ns);
 void timer_arm_tsc(struct timer *t, uint64_t when_tsc);
-/* After it t does not fire, and is not firing on another CPU. */
+/* From any CPU. After it t does not fire, and is not firing on another CPU. */
 void timer_cancel(struct timer *t);
 
 /* At boot: the clock begins, at hz; then each CPU's list. */

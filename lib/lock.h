@@ -21,6 +21,16 @@ static inline void lock_take(struct lock *l)
 		__builtin_ia32_pause();
 }
 
+/* False: somebody has it; the caller does not wait. */
+static inline bool lock_try(struct lock *l)
+{
+	/* Acquire: as in lock_take(). */
+	uint32_t owner = __atomic_load_n(&l->owner, __ATOMIC_ACQUIRE), next = owner;
+
+	return __atomic_compare_exchange_n(&l->next, &next, owner + 1, false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
+}
+
 static inline void lock_drop(struct lock *l)
 {
 	__atomic_store_n(&l->owner, l->owner + 1, __ATOMIC_RELEASE);

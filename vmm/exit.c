@@ -14,9 +14,10 @@
 
 static void exit_host_irq(struct vcpu *v)
 {
+	(void)v;
 	irq_window();
 	if (unlikely(this_cpu()->resched)) /* its slice is over */
-		vcpu_yield(v);
+		sched_preempt();
 }
 
 static void exit_hlt(struct vcpu *v)
@@ -26,12 +27,22 @@ static void exit_hlt(struct vcpu *v)
 	vcpu_attend(v);
 }
 
-/* It waits for another vCPU: whoever is ready here may be that one. */
+/* It waits for another vCPU: if one is ready and has no CPU, that may well be the one. */
 static void exit_pause(struct vcpu *v)
 {
+	const struct vm *vm = v->vm;
+
 	exit_skip_opcode(v, OPCODE_PAUSE, 2);
+	/* No vCPU's thread ends before all have left their loops. */
+	for (unsigned i = 1; i < vm->vcpu_count; i++) {
+		struct vcpu *other = vm->vcpus[(v->id + i) % vm->vcpu_count];
+		struct thread *t = __atomic_load_n(&other->thread, __ATOMIC_ACQUIRE);
+
+		if (t && sched_yield_to(t))
+			return;
+	}
 	if (sched_is_wanted())
-		vcpu_yield(v);
+		sched_yield();
 }
 
 static void exit_exception(struct vcpu *v)

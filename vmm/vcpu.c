@@ -46,31 +46,44 @@ err_page:
 	return NULL;
 }
 
+/* Out of this CPU, into memory. On its way back into the guest v looks where it is. */
+static void spill(void *vcpu)
+{
+	struct vcpu *v = vcpu;
+
+	virt->vcpu_put(&v->hw);
+	fpu_save(&v->fpu);
+	this_cpu()->loaded = NULL;
+	pv_leave(v);
+	vcpu_attend(v);
+}
+
+static void attend(void *vcpu)
+{
+	vcpu_attend(vcpu);
+}
+
+static const struct thread_hooks hooks = { .spill = spill, .attend = attend };
+
 /* Whoever's registers this CPU holds goes out; then v's come in. */
 static void switch_in(struct vcpu *v)
 {
 	struct cpu *c = this_cpu();
 
-	if (c->loaded) {
-		struct vcpu *other = container_of(c->loaded, struct vcpu, hw);
-
-		virt->vcpu_put(&other->hw);
-		fpu_save(&other->fpu);
-	}
+	if (c->loaded)
+		spill(container_of(c->loaded, struct vcpu, hw));
 	c->loaded = &v->hw;
+	thread_hold();
 	fpu_load(&v->fpu);
 	virt->vcpu_load(&v->hw);
 }
 
 void vcpu_unload(struct vcpu *v)
 {
-	struct cpu *c = this_cpu();
-
-	if (c->loaded != &v->hw)
+	if (this_cpu()->loaded != &v->hw)
 		return;
-	virt->vcpu_put(&v->hw);
-	fpu_save(&v->fpu);
-	c->loaded = NULL;
+	spill(v);
+	thread_unhold();
 }
 
 void vcpu_destroy(struct vcpu *v)
@@ -316,20 +329,10 @@ static bool deliver(struct vcpu *v)
 	return injected;
 }
 
-/*
- * Where there are more CPUs the thread may wake up on another one than it went to sleep on, where
- * its registers are not. On the only one they stay, since nobody else may need it meanwhile.
- */
-static void give_way(struct vcpu *v)
-{
-	pv_leave(v);
-	if (cpu_count > 1)
-		vcpu_unload(v);
-}
-
+/* Its registers stay on the CPU, unless somebody needs it meanwhile: see spill(). */
 static void sleep(struct vcpu *v)
 {
-	give_way(v);
+	pv_leave(v);
 	while (!(__atomic_load_n(&v->requests, __ATOMIC_ACQUIRE) & ~(uint32_t)REQUEST_LOOK))
 		thread_block();
 }
@@ -341,6 +344,9 @@ static void sleep(struct vcpu *v)
 static bool prepare(struct vcpu *v)
 {
 	for (;;) {
+		/* An exit of this vCPU's has woken a thread that goes before it. */
+		if (unlikely(this_cpu()->resched))
+			sched_preempt();
 		if (!take_requests(v))
 			return false;
 		if (likely(!v->waits_for_sipi)) {
@@ -358,13 +364,6 @@ static bool prepare(struct vcpu *v)
 	return true;
 }
 
-void vcpu_yield(struct vcpu *v)
-{
-	give_way(v);
-	sched_yield();
-	vcpu_attend(v); /* another's registers may be on the CPU */
-}
-
 void vcpu_loop(void *vcpu)
 {
 	struct vcpu *v = vcpu;
@@ -372,6 +371,7 @@ void vcpu_loop(void *vcpu)
 	/* Before the first look at requests: who makes one sees the thread, or is seen. */
 	__atomic_store_n(&v->thread, thread_self(), __ATOMIC_SEQ_CST);
 	vcpu_attend(v);
+	thread_set_hooks(&hooks, v);
 	for (;;) {
 		if (__atomic_load_n(&v->requests, __ATOMIC_RELAXED) && !prepare(v))
 			break;
@@ -379,6 +379,8 @@ void vcpu_loop(void *vcpu)
 		exit_handle(v);
 	}
 	vcpu_unload(v);
+	/* Who hears of the end may free v. */
+	thread_set_hooks(NULL, NULL);
 	vm_leave(v);
 }
 

@@ -109,8 +109,6 @@ void vcpu_raise_gp(struct vcpu *v);
 void vcpu_raise_ud(struct vcpu *v);
 void vcpu_raise_pf(struct vcpu *v, const struct gwalk_fault *fault);
 
-/* By its own thread: lets other threads run. */
-void vcpu_yield(struct vcpu *v);
 /* The end of an instruction with TF set: #DB, with DR6.BS. */
 void vcpu_raise_step(struct vcpu *v);
 /* What was being delivered when the exit came is delivered at the next entry. */

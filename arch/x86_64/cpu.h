@@ -44,10 +44,7 @@ struct cpu {
 	uint32_t apic_id;
 	struct thread *thread; /* that runs now */
 	struct thread *idle;
-	bool resched;	    /* the running thread is to give way at its next chance */
-	struct list timers; /* armed, soonest first */
-	uint64_t timer_programmed;
-	struct list ready; /* threads */
+	bool resched; /* (atomic) the running thread is to give way at its next chance */
 	uint64_t nmis,
 		nmis_told;   /* that nobody asked for: counted by the handler, told when idle */
 	uint64_t space_seen; /* atomic; core/space.c: what was unmapped until then is forgotten */

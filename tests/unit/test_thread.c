@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sources: core/thread.c core/alloc.c arch/x86_64/entry.S lib/str.c tests/fake/pages.c tests/fake/timer.c tests/fake/cpu.c tests/fake/panic.c tests/fake/log.c */
+/* sources: core/thread.c core/sched.c core/sched_place.c core/sched_cap.c core/runq.c core/alloc.c arch/x86_64/entry.S lib/str.c tests/fake/pages.c tests/fake/timer.c tests/fake/cpu.c tests/fake/panic.c tests/fake/log.c */
 /* libs: -no-pie -Wl,-z,noexecstack */
 /*
  * Threads for real, with the machine's own switch, on stacks from the heap: the test is the idle
@@ -12,6 +12,8 @@
 #include <cmocka.h>
 
 #include "arch/x86_64/trap.h"
+#include "core/irq.h"
+#include "core/runq.h"
 #include "core/space.h"
 #include "core/thread.h"
 #include "tests/fake/cpu.h"
@@ -46,6 +48,13 @@ void stack_free(void *top)
 	free((uint8_t *)top - STACK);
 }
 
+/* There is only one CPU. */
+void irq_kick(struct cpu *c)
+{
+	(void)c;
+	fail();
+}
+
 static struct cpu cpu;
 static char steps[200];
 
@@ -72,7 +81,7 @@ static int setup(void **state)
 /* As the idle loop does: until nobody is ready. */
 static void run_all(void)
 {
-	while (!list_empty(&cpu.ready))
+	while (runq_of(&cpu)->waiting)
 		sched_yield();
 	assert_ptr_equal(cpu.thread, cpu.idle);
 }

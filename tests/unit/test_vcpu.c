@@ -41,7 +41,7 @@ static struct {
 } chip;
 
 static struct {
-	unsigned blocks, wakes, yields, resets, ends, tsc_changes;
+	unsigned blocks, wakes, yields, preempts, holds, resets, ends, tsc_changes;
 	enum vm_end how;
 	uint32_t during_reset;
 	unsigned kicks, apic_inits, flushes;
@@ -235,6 +235,33 @@ void thread_wake(struct thread *t)
 void sched_yield(void)
 {
 	seen.yields++;
+}
+
+void sched_preempt(void)
+{
+	seen.preempts++;
+	cpu.resched = false;
+}
+
+static const struct thread_hooks *hooks;
+
+void thread_set_hooks(const struct thread_hooks *h, void *arg)
+{
+	assert_true(!h || arg == v);
+	hooks = h;
+}
+
+/* A thread that runs, and that has registers, tells so; one that has left the loop has none. */
+void thread_hold(void)
+{
+	assert_non_null(cpu.loaded);
+	assert_non_null(hooks);
+	seen.holds++;
+}
+
+void thread_unhold(void)
+{
+	assert_null(cpu.loaded);
 }
 
 /* The machine's reset, in which others may ask for the end. */
@@ -977,7 +1004,7 @@ static void reset_forgets(void **state)
 static void steal(unsigned t)
 {
 	if (t == 0)
-		vcpu_yield(v);
+		sched_yield();
 }
 
 static struct vcpu *other;
@@ -986,7 +1013,7 @@ static void steal_the_cpu(void)
 {
 	if (turn != 1)
 		return;
-	virt->vcpu_put(&v->hw);
+	hooks->spill(v);
 	virt->vcpu_load(&other->hw);
 	cpu.loaded = &other->hw;
 }
@@ -1006,6 +1033,48 @@ static void two_share_a_cpu(void **state)
 	assert_false(fake_virt_of(&other->hw)->loaded);
 	assert_null(cpu.loaded);
 	vcpu_destroy(other);
+}
+
+/* The scheduler gives the CPU to another host's thread; a second CPU may be next. */
+static void spill_once(void)
+{
+	if (turn != 2)
+		return;
+	assert_ptr_equal(cpu.loaded, &v->hw);
+	hooks->spill(v);
+	assert_null(cpu.loaded);
+	assert_false(hw->loaded);
+}
+
+static void registers_are_spilled(void **state)
+{
+	(void)state;
+	seen.handle = spill_once;
+	run(4, NULL);
+	/* They came back by themselves: the next entry looked. */
+	assert_int_equal(hw->loads, 2);
+	assert_int_equal(seen.holds, 2);
+	assert_int_equal(seen.saves, 2);
+	/* None is left to a thread that has ended its loop: its vCPU may be freed. */
+	assert_null(hooks);
+}
+
+/* Its exit has woken a thread that goes before it: it gives way before it enters again. */
+static void woken_once(void)
+{
+	if (turn != 2)
+		return;
+	cpu.resched = true;
+	hooks->attend(v);
+}
+
+static void gives_way_before_the_entry(void **state)
+{
+	(void)state;
+	seen.handle = woken_once;
+	run(4, NULL);
+	assert_int_equal(seen.preempts, 1);
+	assert_int_equal(hw->loads, 1);
 }
 
 /* Exceptions during exceptions ------------------------------------------------------------------
@@ -1225,6 +1294,8 @@ int main(void)
 		TEST(reset_waits_for_sipi),
 		TEST(reset_forgets),
 		TEST(two_share_a_cpu),
+		TEST(registers_are_spilled),
+		TEST(gives_way_before_the_entry),
 		TEST(double_faults),
 		TEST(raised_exceptions),
 		TEST(tpr_in_step),
