@@ -178,11 +178,13 @@ static void advance_vtime(const struct runq *q, const struct thread *next)
 
 static void set_slice(struct runq *q, const struct thread *next, uint64_t now)
 {
-	uint64_t ns = q->contested ? runq_slice(next) : UINT64_MAX;
+	uint64_t ns = UINT64_MAX;
 
+	if (!is_idle_thread(next) && q->contested)
+		ns = runq_slice(next);
 	if (next->share.leased)
 		ns = MIN(ns, next->share.leased);
-	if (is_idle_thread(next) || ns == UINT64_MAX)
+	if (ns == UINT64_MAX)
 		timer_cancel(&q->slice);
 	else
 		timer_arm_ns(&q->slice, now + ns);

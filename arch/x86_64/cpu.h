@@ -53,17 +53,21 @@ struct cpu {
 	struct tss tss;
 };
 
+/* All CPUs that are up, by id. */
+extern struct cpu *cpus[CPUS_MAX];
+extern unsigned cpu_count;
+
+/*
+ * Read anew after each call: whatever may switch threads may come back on another CPU. (That the
+ * memory operand is named, not used, tells the compiler so; between calls it may keep the value.)
+ */
 static inline struct cpu *this_cpu(void)
 {
 	struct cpu *c;
 
-	__asm__("movq %%gs:0, %0" : "=r"(c));
+	__asm__("movq %%gs:0, %0" : "=r"(c) : "m"(cpus));
 	return c;
 }
-
-/* All CPUs that are up, by id. */
-extern struct cpu *cpus[CPUS_MAX];
-extern unsigned cpu_count;
 
 /* Loads c's GDT, TSS and GS base on the CPU that calls. */
 void cpu_load_tables(struct cpu *c);

@@ -17,8 +17,11 @@ struct sim sim;
 /* It is a system call: not more of them than needed. */
 static void use(struct cpu *c)
 {
-	if (!sim.cpu[0].self || this_cpu() != c)
+	static struct cpu *used;
+
+	if (used != c || c->self != c)
 		fake_cpu_use(c);
+	used = c;
 }
 
 /* The other CPU sees resched in its next step: that is its interrupt. */
