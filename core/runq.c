@@ -220,7 +220,7 @@ void runq_join(struct thread *t, uint64_t slept_ns)
 	not_above(t, now + most_lag(t));
 }
 
-void runq_lift_pinned(struct runq *q, struct thread *next)
+void runq_lift_pinned(struct runq *q, struct thread *next, struct thread *from)
 {
 	uint64_t online = __atomic_load_n(&sched.online, __ATOMIC_RELAXED);
 	uint64_t most = most_lag(next);
@@ -232,6 +232,8 @@ void runq_lift_pinned(struct runq *q, struct thread *next)
 		return;
 	/* All by the same, so that they keep their places among each other. */
 	next->share.vtime += (uint64_t)lag - most;
+	if (from != next && from->state == THREAD_READY && (online & ~from->share.pin))
+		from->share.vtime += (uint64_t)lag - most;
 	list_init(&all);
 	while (!list_empty(&q->ready)) {
 		struct list *at = q->ready.next;

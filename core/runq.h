@@ -42,6 +42,7 @@ struct runq {
 	unsigned run_weight;  /* of the one that runs; 0: idle */
 	unsigned run_divisor; /* its weight, or less where that is more than one CPU's worth */
 	uint64_t run_vtime, run_since;
+	bool run_given; /* it runs out of turn: let it have its slice */
 	struct sched_group *run_group;
 } aligned(64);
 
@@ -129,7 +130,7 @@ uint64_t runq_run_vtime(const struct runq *q, uint64_t now);
 /* A thread that begins to run, or to wait after a sleep, is not far behind, nor far ahead. */
 void runq_join(struct thread *t, uint64_t slept_ns);
 /* Threads that their pins keep away from the others' CPUs are not owed the difference. */
-void runq_lift_pinned(struct runq *q, struct thread *next);
+void runq_lift_pinned(struct runq *q, struct thread *next, struct thread *from);
 
 /* core/sched.c. The caller is on c: its thread goes over to state; who runs next, c->thread. */
 struct thread *sched_decide(struct cpu *c, enum thread_state state, bool pass);

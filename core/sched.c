@@ -203,12 +203,17 @@ static void begin(struct runq *q, struct thread *from, struct thread *next, uint
 		next->ran_on = q->cpu;
 	}
 	if (!is_idle_thread(next)) {
-		runq_lift_pinned(q, next);
+		runq_lift_pinned(q, next, from);
 		advance_vtime(q, next);
 	}
 	/* Whoever has to leave the CPU for next will wait for it, too. */
 	q->contested = q->waiting ||
 		       (from != next && from->state == THREAD_READY && !is_idle_thread(from));
+	/* Given the CPU though others are further behind: they do not take it back at once. */
+	hint_set(q->run_given,
+		 q->waiting ? vtime_ahead(next->share.vtime, q->first) > 0
+			    : from != next && from->state == THREAD_READY &&
+				      vtime_ahead(next->share.vtime, from->share.vtime) > 0);
 	q->favoured = NULL;
 	hint_set(q->weight, q->weight + next->share.weight);
 	hint_set(q->run_weight, next->share.weight);

@@ -136,7 +136,8 @@ static bool is_empty(struct sched_group *g, uint64_t now)
 	if (g->empty)
 		return true;
 	fill(g, now);
-	if (g->pool > 0)
+	/* Enough for a lease, but for rounding: less would only make a debt. */
+	if (g->pool >= LEASE_MIN_NS - 1000)
 		return false;
 	g->empty = true;
 	wait = (uint64_t)(quantum(g) - g->pool) * 100 / g->percent;

@@ -79,6 +79,8 @@ static bool is_news(struct runq *q, const struct thread *t, uint64_t now)
 	/* Nobody has waited until now: the slice has no end yet. */
 	if (!q->contested || !q->run_weight)
 		return true;
+	if (q->run_given)
+		return t->held;
 	return t->held || lead_over(q, t, now) > (int64_t)vtime_of_ns(GRAIN_NS, t->share.weight);
 }
 
@@ -146,8 +148,8 @@ static struct runq *find_ahead(const struct runq *own, const struct thread *t, u
 	for (unsigned i = 0; i < sched.count; i++) {
 		struct runq *q = &sched.q[i];
 
-		if (q == own || !(t->share.pin >> i & 1) || !hint_get(q->run_weight) ||
-		    lead_over(q, t, now) <= most)
+		if (q == own || hint_get(q->run_given) || !(t->share.pin >> i & 1) ||
+		    !hint_get(q->run_weight) || lead_over(q, t, now) <= most)
 			continue;
 		most = lead_over(q, t, now);
 		best = q;
