@@ -411,6 +411,85 @@ static void injection(void **state)
 	}
 }
 
+static const struct vm_event timer = { .type = EVENT_INTERRUPT, .vector = 0xec };
+
+/* A guest that can take an interrupt gets it as a virtual one. */
+static void virtual_interrupts(void **state)
+{
+	struct vmcb_control *c = &m.vmcb->control;
+	const uint64_t wanted =
+		V_IRQ | V_IGN_TPR | 0xeull << V_INTR_PRIO_SHIFT | 0xecull << V_INTR_VECTOR_SHIFT;
+	const struct vm_exit *x;
+
+	(void)state;
+	m.v.rflags = RFLAGS_FIXED | RFLAGS_IF;
+	m.v.exit.shadow = 0;
+	svm_want_window(&m.v, WINDOW_INTERRUPT);
+	svm_inject(&m.v, &timer);
+	svm_want_window(&m.v, WINDOW_NONE);
+	assert_int_equal(c->event_injection, 0);
+	assert_int_equal(c->v_intr, wanted);
+	assert_false(c->intercept_1 & INTERCEPT_VINTR);
+	/* A physical interrupt came first: it is to go again, once. */
+	x = run(VMEXIT_INTR, 0, 0);
+	assert_int_equal(x->kind, EXIT_HOST_IRQ | EXIT_DELIVERING);
+	assert_int_equal(x->delivering.type, EVENT_INTERRUPT);
+	assert_int_equal(x->delivering.vector, 0xec);
+	assert_false(c->v_intr & V_IRQ);
+	assert_int_equal(run(VMEXIT_INTR, 0, 0)->kind, EXIT_HOST_IRQ);
+	/* It was taken: the CPU clears V_IRQ. */
+	m.v.rflags = RFLAGS_FIXED | RFLAGS_IF;
+	m.v.exit.shadow = 0;
+	svm_inject(&m.v, &timer);
+	c->v_intr &= ~V_IRQ;
+	assert_int_equal(run(VMEXIT_INTR, 0, 0)->kind, EXIT_HOST_IRQ);
+	/* Its delivery faulted: as QEMU tells it, and with V_IRQ still set. */
+	m.v.rflags = RFLAGS_FIXED | RFLAGS_IF;
+	m.v.exit.shadow = 0;
+	svm_inject(&m.v, &timer);
+	cpu.exit.control.exit_int_info = EVENT_VALID | 3 << 8 | 0xec;
+	x = run(VMEXIT_NPF, 0, 0);
+	assert_int_equal(x->kind, EXIT_MEM | EXIT_DELIVERING);
+	assert_int_equal(x->delivering.type, EVENT_INTERRUPT);
+	assert_int_equal(x->delivering.vector, 0xec);
+	assert_false(c->v_intr & V_IRQ);
+}
+
+/* There is one virtual interrupt: a window behind it makes it an event. */
+static void virtual_interrupt_and_window(void **state)
+{
+	struct vmcb_control *c = &m.vmcb->control;
+
+	(void)state;
+	m.v.rflags = RFLAGS_FIXED | RFLAGS_IF;
+	svm_inject(&m.v, &timer);
+	svm_want_window(&m.v, WINDOW_INTERRUPT);
+	assert_int_equal(c->event_injection, EVENT_VALID | 0xec);
+	assert_true(c->v_intr & V_IRQ);
+	assert_true(c->intercept_1 & INTERCEPT_VINTR);
+	assert_int_equal(run(VMEXIT_INTR, 0, 0)->kind, EXIT_HOST_IRQ);
+	assert_true(c->v_intr & V_IRQ);
+}
+
+/* It cannot be taken now, but is to be: the event that had begun before. */
+static void interrupts_that_must_go(void **state)
+{
+	(void)state;
+	m.v.rflags = RFLAGS_FIXED;
+	svm_inject(&m.v, &timer);
+	assert_int_equal(m.vmcb->control.event_injection, EVENT_VALID | 0xec);
+	m.v.rflags = RFLAGS_FIXED | RFLAGS_IF;
+	m.v.exit.shadow = SHADOW_STI;
+	m.vmcb->control.event_injection = 0;
+	svm_inject(&m.v, &timer);
+	assert_int_equal(m.vmcb->control.event_injection, EVENT_VALID | 0xec);
+	m.v.exit.shadow = 0;
+	svm_inject(&m.v, &timer);
+	svm_inject(&m.v, &(struct vm_event){ .type = EVENT_NONE });
+	assert_false(m.vmcb->control.v_intr & V_IRQ);
+	assert_int_equal(m.vmcb->control.event_injection, 0);
+}
+
 static void windows(void **state)
 {
 	struct vmcb_control *c = &m.vmcb->control;
@@ -566,6 +645,9 @@ int main(void)
 		TEST(exceptions),
 		TEST(the_end_of_an_nmi),
 		TEST(injection),
+		TEST(virtual_interrupts),
+		TEST(virtual_interrupt_and_window),
+		TEST(interrupts_that_must_go),
 		TEST(windows),
 		TEST(interrupted_deliveries),
 		TEST(shadows),

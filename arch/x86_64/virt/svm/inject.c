@@ -12,13 +12,69 @@ static const uint8_t types[] = {
 	[EVENT_SOFT_EXCEPTION] = SVM_EVENT_EXCEPTION,
 };
 
-void svm_inject(struct virt_vcpu *v, const struct vm_event *e)
+enum { PRIORITY_SHIFT = 4 };
+
+/*
+ * A guest that can take an interrupt gets it as a virtual one, which comes before its first
+ * instruction. EVENTINJ would do the same; but QEMU's emulation (7.2 to 10) leaves the vector
+ * behind as an exception of its own, and delivers that too, IF or not, when its main loop wants the
+ * CPU's attention soon after.
+ */
+static bool inject_virtual(struct virt_vcpu *v, uint8_t vector)
 {
 	struct vmcb_control *c = &vmcb_of(v)->control;
 
+	if (!(v->rflags & RFLAGS_IF) || v->exit.shadow)
+		return false;
+	c->v_intr &= ~(V_INTR_VECTOR_MASK | V_INTR_PRIO_MASK);
+	c->v_intr |= V_IRQ | V_IGN_TPR | (uint64_t)vector << V_INTR_VECTOR_SHIFT |
+		     (uint64_t)(vector >> PRIORITY_SHIFT) << V_INTR_PRIO_SHIFT;
+	c->clean &= ~(uint32_t)CLEAN_TPR;
+	svm_of(v)->virtual_irq = true;
+	return true;
+}
+
+/* True: there was one, and its vector. */
+static bool withdraw(struct virt_vcpu *v, uint8_t *vector)
+{
+	struct vmcb_control *c = &vmcb_of(v)->control;
+	bool is_there = svm_of(v)->virtual_irq && (c->v_intr & V_IRQ);
+
+	svm_of(v)->virtual_irq = false;
+	if (!is_there)
+		return false;
+	*vector = (uint8_t)(c->v_intr >> V_INTR_VECTOR_SHIFT);
+	c->v_intr &= ~(V_IRQ | V_IGN_TPR | V_INTR_PRIO_MASK);
+	c->clean &= ~(uint32_t)CLEAN_TPR;
+	return true;
+}
+
+void svm_take_back(struct virt_vcpu *v)
+{
+	struct vm_exit *x = &v->exit;
+	uint8_t vector;
+
+	if (!withdraw(v, &vector) || (x->kind & EXIT_DELIVERING))
+		return;
+	x->delivering = (struct vm_event){ .type = EVENT_INTERRUPT, .vector = vector };
+	x->kind |= EXIT_DELIVERING;
+}
+
+void svm_inject(struct virt_vcpu *v, const struct vm_event *e)
+{
+	struct vmcb_control *c = &vmcb_of(v)->control;
+	uint8_t vector;
+
 	if (e->type == EVENT_NONE) {
 		c->event_injection = 0;
+		(void)withdraw(v, &vector);
 		return;
+	}
+	if (e->type == EVENT_INTERRUPT) {
+		/* Whether a window is wanted behind it is said anew before the entry. */
+		svm_want_window(v, svm_of(v)->windows & ~(unsigned)WINDOW_INTERRUPT);
+		if (inject_virtual(v, e->vector))
+			return;
 	}
 	c->event_injection = e->vector | (uint64_t)types[e->type] << EVENT_TYPE_SHIFT | EVENT_VALID;
 	if (e->has_error)
@@ -46,10 +102,15 @@ void svm_want_window(struct virt_vcpu *v, unsigned windows)
 {
 	struct svm_vcpu *s = svm_of(v);
 	struct vmcb_control *c = &vmcb_of(v)->control;
+	uint8_t vector;
 
 	if (s->windows == windows)
 		return;
 	s->windows = windows;
+	/* The window's own virtual interrupt takes the place of the one that was injected. */
+	if ((windows & WINDOW_INTERRUPT) && withdraw(v, &vector))
+		c->event_injection =
+			vector | (uint64_t)SVM_EVENT_INTR << EVENT_TYPE_SHIFT | EVENT_VALID;
 	set_interrupt_window(c, windows & WINDOW_INTERRUPT);
 	/*
 	 * CR8 also while V_IRQ is set: QEMU's emulation aborts when a guest moves to CR8 then

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Into the guest and back, and the exit code translated into struct vm_exit. It decides nothing. */
 #include "arch/x86_64/cr.h"
+#include "arch/x86_64/trap.h"
 #include "arch/x86_64/virt/svm/svm.h"
 #include "lib/log.h"
 
@@ -80,6 +81,7 @@ static void translate_exception(struct virt_vcpu *v, const struct vmcb_control *
 		/* The machine's own trouble: our handler sees what the banks say. */
 		__asm__ volatile("int $18");
 		x->kind = EXIT_HOST_IRQ;
+		svm_take_back(v);
 		return;
 	}
 	if (vector == VEC_DB && svm_step_end(v)) {
@@ -126,6 +128,7 @@ static void translate_rare(struct virt_vcpu *v, const struct vmcb_control *c)
 		translate_task(x, c);
 	} else if (code == VMEXIT_NMI || code == VMEXIT_SMI) {
 		x->kind = EXIT_HOST_IRQ;
+		svm_take_back(v);
 	} else if (code == VMEXIT_IRET) {
 		svm_iret(v);
 		x->kind = EXIT_HOST_IRQ; /* nothing that the shared code need know */
@@ -152,6 +155,9 @@ static void keep_delivering(struct vm_exit *x, uint64_t info)
 {
 	unsigned type = (info & EVENT_TYPE_MASK) >> EVENT_TYPE_SHIFT, vector = info & EVENT_VECTOR;
 
+	/* QEMU's word for a virtual interrupt whose delivery faulted. */
+	if (type == SVM_EVENT_EXCEPTION && vector >= VECTOR_FIRST_IRQ)
+		type = SVM_EVENT_INTR;
 	if (type == SVM_EVENT_SOFT_INTR ||
 	    (type == SVM_EVENT_EXCEPTION && (vector == VEC_BP || vector == VEC_OF)))
 		return;
@@ -190,7 +196,10 @@ static always_inline void translate(struct virt_vcpu *v, const struct vmcb *b)
 		return;
 	}
 	switch (c->exit_code) {
-	case VMEXIT_INTR: x->kind = EXIT_HOST_IRQ; break;
+	case VMEXIT_INTR:
+		x->kind = EXIT_HOST_IRQ;
+		svm_take_back(v);
+		break;
 	case VMEXIT_HLT: x->kind = EXIT_HLT; break;
 	case VMEXIT_MSR: x->kind = c->exit_info_1 ? EXIT_WRMSR : EXIT_RDMSR; break;
 	case VMEXIT_NPF: translate_npf(x, c); break;
@@ -218,6 +227,7 @@ static __attribute__((noinline)) void translate_delivering(struct virt_vcpu *v,
 {
 	translate(v, b);
 	keep_delivering(&v->exit, b->control.exit_int_info);
+	svm_take_back(v);
 }
 
 void svm_run(struct virt_vcpu *v)

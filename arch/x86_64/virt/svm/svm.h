@@ -22,6 +22,7 @@ struct svm_vcpu {
 	unsigned asid_cpu;
 	unsigned windows; /* enum virt_window */
 	bool nmi_blocked; /* an NMI was delivered, and its IRET has not been seen */
+	bool virtual_irq; /* an interrupt was injected as a virtual one */
 	bool stepping;	  /* TF is set by us, for one instruction: the IRET */
 	uint64_t dr[4];	  /* DR0-DR3 while not loaded */
 	uint64_t tsc_aux; /* likewise */
@@ -68,6 +69,8 @@ void svm_set_segment(struct virt_vcpu *v, enum vseg seg, const struct segment *s
 void svm_run(struct virt_vcpu *v);
 void svm_inject(struct virt_vcpu *v, const struct vm_event *e);
 void svm_want_window(struct virt_vcpu *v, unsigned windows);
+/* At an exit that may have come before a virtual interrupt was taken: then it has to go again. */
+void svm_take_back(struct virt_vcpu *v);
 /* IRET was intercepted: one step on, NMIs may come again. */
 void svm_iret(struct virt_vcpu *v);
 /* A #DB exit: whether it ends our own single step. */
