@@ -8,6 +8,7 @@ message has the command line that repeats it.
 import collections
 import os
 import re
+import signal
 
 import machine
 from boot_box import GUEST_PASS, Failure, tail
@@ -56,7 +57,6 @@ LOG_LINES_MAX = 200
 
 def check_end(box, result):
     """Plinth itself is well, whatever the guest did."""
-    box.expect_no_fault(result)
     box.expect(result, "memory: all that the guest had is free again", "that all memory is back")
     lines = len(re.findall(r"^\[ *\d+\.\d{6}\] ", result.output, re.MULTILINE))
     if lines > LOG_LINES_MAX:
@@ -65,7 +65,9 @@ def check_end(box, result):
 
 
 def is_emulators_fault(result):
-    return any(re.search(fault, result.emulator_says) for fault in EMULATOR_FAULTS)
+    """QEMU itself crashes over breakpoints: a VMRUN takes DR7 from the VMCB and does not set them."""
+    return (not result.ended and result.status == -signal.SIGSEGV or
+            any(re.search(fault, result.emulator_says) for fault in EMULATOR_FAULTS))
 
 
 def is_good_end(result, attack, emulator):
@@ -90,6 +92,7 @@ def run(box, emulator, attack, seed, first=0, rounds=None, timeout=150):
         try:
             result = box.run([(ELF, words)], memory=128, guest_ports=True, timeout=timeout,
                              extra=BOCHS_QUIET if emulator == "bochs" else [])
+            box.expect_no_fault(result)
             if not is_emulators_fault(result):
                 check_end(box, result)
         except Failure as failure:

@@ -10,8 +10,11 @@
 #include "vmm/dev/vlapic_regs.h"
 
 enum {
-	/* A guest's periodic timer costs the host an interrupt each: not more often than this. */
-	PERIOD_MIN_NS = 20000,
+	/*
+	 * A guest's periodic timer costs the host an interrupt each: not more often than this, or
+	 * the interrupts are all that a slow CPU has time for.
+	 */
+	PERIOD_MIN_NS = 100000,
 	DIVIDE_LOW_BITS = 3, /* of the divide configuration: bits 1:0, and bit 3 above them */
 	DIVIDE_HIGH_BIT = 4,
 	SHIFT_BITS = 7,

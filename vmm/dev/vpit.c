@@ -63,10 +63,10 @@ enum {
 	REFRESH_TICKS = 18,
 	SPEAKER_CHANNEL = 2,
 	/*
-	 * Interrupts come no closer than this (50 µs), however short the guest's period: or one
+	 * Interrupts come no closer than this (100 µs), however short the guest's period: or one
 	 * guest could keep the host's CPU in its timer interrupt.
 	 */
-	IRQ_MIN_TICKS = 60,
+	IRQ_MIN_TICKS = 120,
 };
 
 static const struct vclock pit_clock = { VCLOCK_TICKS(VPIT_HZ), VCLOCK_NS(VPIT_HZ) };
