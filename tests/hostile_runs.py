@@ -18,6 +18,7 @@ ELF = os.path.join(machine.BUILD, "guest", "hostile.elf")
 # that are allowed for them: what stops the VM does so for every seed.
 Attack = collections.namedtuple("Attack", "rounds starts ends", defaults=(8, False))
 ATTACKS = {
+    "mixture": Attack(48, 20, True),
     "memory": Attack(64),
     "ports": Attack(128),
     "msrs": Attack(80),

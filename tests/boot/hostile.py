@@ -55,6 +55,7 @@ def attack(name, seconds):
     return function
 
 
+test_mixture = attack("mixture", 10)
 test_memory = attack("memory", 25)
 test_ports = attack("ports", 25)
 test_msrs = attack("msrs", 5)

@@ -138,6 +138,8 @@ static const char *keep_attack(void)
 	return attack ? kept : 0;
 }
 
+static const char mixture[] = "mixture";
+
 static bool is_of(unsigned kind, const char *attack)
 {
 	unsigned n;
@@ -145,6 +147,8 @@ static bool is_of(unsigned kind, const char *attack)
 	if (!attack)
 		return kind < MIXED;
 	n = length(attack);
+	if (n == length(mixture) && !memcmp(attack, mixture, n))
+		return kind < MIXED;
 	return length(kinds[kind].attack) == n && !memcmp(kinds[kind].attack, attack, n);
 }
 
