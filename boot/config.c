@@ -6,8 +6,10 @@
 #include "boot/config.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/layout.h"
+#include "arch/x86_64/tsc.h"
 #include "core/pmem.h"
 #include "core/ramlist.h"
+#include "core/timer.h"
 #include "drivers/acpi.h"
 #include "drivers/rtc.h"
 #include "lib/errno.h"
@@ -128,7 +130,7 @@ static void finish(struct config *c, const struct options *o)
 	for (unsigned i = 0; i < c->vm_count; i++) {
 		struct vm_config *vm = &c->vms[i];
 
-		vm->boot_time = now;
+		vm->boot_time = now - time_ns() / NS_PER_S;
 		vm->debug_ports |= o->debug_ports;
 		vm->end_on_reset = o->end_on_reset || vm->on_reboot != CONFIG_RESTART;
 	}

@@ -1,16 +1,32 @@
 /* SPDX-License-Identifier: MIT */
-/* The guest that runs, of those that boot/config.c makes; and the summary at the end. */
+/*
+ * The guests that boot/config.c makes are created and started here; `create` makes further ones.
+ * Then this waits until the last has ended.
+ */
 #include "boot/guest.h"
 #include "boot/config.h"
+#include "core/alloc.h"
 #include "core/pmem.h"
 #include "core/timer.h"
+#include "drivers/console.h"
 #include "drivers/end.h"
+#include "drivers/power.h"
+#include "lib/errno.h"
 #include "lib/log.h"
+#include "lib/printf.h"
+#include "lib/string.h"
 #include "vmm/vm.h"
+#include "vmm/vms.h"
 
-enum { STATUS_OK = 0, STATUS_CRASHED = 0x7e, STATUS_FAILED = 0x7f };
+enum { STATUS_FAILED = 0x7f };
 
 _Static_assert((int)CONFIG_CPUS == (int)VM_VCPUS, "what a config may ask for can be had");
+
+/* For `create`, which reads a config's text as the boot did. Constant once guests run. */
+static struct {
+	const struct boot_info *info;
+	const struct options *options;
+} boot;
 
 /* What Plinth itself takes: the image, and all memory that is neither free nor the guest's. */
 static void print_cost(const struct vm_config *c)
@@ -26,35 +42,6 @@ static void print_cost(const struct vm_config *c)
 		 (image_load_end - image_load) / KIB, used / KIB);
 	log_info("plinth: %lu TSC ticks from entry to the guest's first instruction",
 		 time_tsc() - time_ns_to_tsc(0));
-}
-
-static void print_exits(const struct vm *vm)
-{
-	uint64_t counts[EXIT_KINDS] = { 0 }, total = 0;
-
-	for (unsigned i = 0; i < vm->vcpu_count; i++)
-		for (unsigned k = 0; k < EXIT_KINDS; k++)
-			counts[k] += vm->vcpus[i]->counts[k];
-	for (unsigned k = 0; k < EXIT_KINDS; k++)
-		total += counts[k];
-	log_result("exits: %lu", (unsigned long)total);
-	for (unsigned k = 0; k < EXIT_KINDS; k++)
-		if (counts[k])
-			log_result("exits: %10lu %s", (unsigned long)counts[k], vm_exit_names[k]);
-}
-
-static uint8_t print_end(enum vm_end end, uint8_t exit_status)
-{
-	static const char *const hows[] = { [VM_POWERED_OFF] = "powered off",
-					    [VM_RESET] = "reset",
-					    [VM_EXIT_PORT] = "exit port",
-					    [VM_CRASHED] = "stopped by Plinth" };
-	uint8_t status = end == VM_EXIT_PORT ? exit_status
-			 : end == VM_CRASHED ? STATUS_CRASHED
-					     : STATUS_OK;
-
-	log_result("plinth: guest ended: %s, status %u", hows[end], status);
-	return status;
 }
 
 /*
@@ -77,64 +64,189 @@ static void print_memory_after(const uint64_t before[MEM_OWNERS])
 		log_info("memory: all that the guest had is free again");
 }
 
-/* What a config may ask for and is not done so far; each is said, so that nobody waits for it. */
-static void warn_not_done(const struct config *c, const struct vm_config *vm)
+/* The first that starts is shown on the terminal. */
+static void show(const char *name)
 {
+	struct vm *vm = vm_find(name);
+
+	if (!vm)
+		return;
+	vconsole_attach(LINE_TERMINAL, &vm->console, true);
+	vm_put(vm);
+}
+
+/* How many run now. */
+static unsigned start_all(const struct config *c)
+{
+	const struct vm_config *first = NULL;
+	unsigned n = 0;
+
 	for (unsigned i = 0; i < c->vm_count; i++)
-		if (c->vms[i].autostart && &c->vms[i] != vm)
-			log_warn("boot: the guest %s is not started: one guest is run so far, and "
-				 "%s is the first",
-				 c->vms[i].name, vm->name);
-	if (vm->on_poweroff == CONFIG_RESTART || vm->on_crash == CONFIG_RESTART)
-		log_warn("boot: %s: \"restart\" is done for on_reboot only so far", vm->name);
-	if (c->host.when_last_ends != CONFIG_END_POWEROFF)
-		log_warn("boot: when_last_ends: only \"poweroff\" is done so far");
-	if (c->host.console_count > 1)
-		log_warn("boot: consoles: only the first is used so far");
-}
-
-/* The first that starts by itself; NULL: there is none, as was told. */
-static const struct vm_config *choose(const struct config *c)
-{
+		if (life_create(&c->vms[i]))
+			log_error("boot: there is no memory for the guest %s", c->vms[i].name);
+		else if (!first && c->vms[i].autostart)
+			show((first = &c->vms[i])->name);
 	for (unsigned i = 0; i < c->vm_count; i++) {
-		const struct vm_config *vm = &c->vms[i];
+		struct life_error e;
 
-		if (!vm->autostart)
+		if (!c->vms[i].autostart)
 			continue;
-		warn_not_done(c, vm);
-		return vm;
+		life_order(c->vms[i].name, LIFE_START, &e);
+		if (e.code)
+			log_error("boot: %s", e.text);
+		else if (n++ == 0)
+			print_cost(&c->vms[i]);
 	}
-	log_error("boot: no guest of the config starts by itself: autostart = true would do it");
-	return NULL;
+	return n;
 }
 
-uint8_t guest_run(const struct boot_info *info, const struct options *o)
+static void destroy_all(void)
 {
-	const struct config *config = boot_config_make(info, o);
-	const struct vm_config *vm_config = config ? choose(config) : NULL;
-	uint64_t before[MEM_OWNERS];
-	enum vm_end vm_end;
-	uint8_t exit_status;
+	struct life_error e;
 	struct vm *vm;
 
+	while ((vm = vm_next(NULL))) {
+		char name[CONFIG_NAME];
+
+		str_copy(name, vm->config.name, sizeof(name));
+		vm_put(vm);
+		life_order(name, LIFE_DESTROY, &e);
+	}
+}
+
+/* The shell has the machine from now on. */
+static _Noreturn void leave_to_shell(const char *why)
+{
+	log_info("boot: %s: the shell has the machine (Ctrl-] leads to it)", why);
+	for (;;)
+		thread_block();
+}
+
+static _Noreturn void reboot(void)
+{
+	console_flush();
+	power_reset();
+}
+
+uint8_t guests_run(const struct boot_info *info, const struct options *o)
+{
+	const struct config *config = boot_config_make(info, o);
+	uint64_t before[MEM_OWNERS];
+	const char *how;
+	uint8_t status;
+
 	/* What is wrong with a config has to be read: a real machine stays on. */
-	if (!vm_config)
+	if (!config)
 		end_failed();
+	boot.info = info;
+	boot.options = o;
 	for (enum mem_owner owner = 0; owner < MEM_OWNERS; owner++)
 		before[owner] = pmem_used(owner);
-	vm = vm_create(vm_config);
-	if (vm)
-		vconsole_attach(LINE_TERMINAL, &vm->console, true);
-	if (!vm || vm_start(vm)) {
+	if (!start_all(config)) {
+		if (config->host.when_last_ends == CONFIG_END_SHELL)
+			leave_to_shell("no guest runs");
 		log_result("plinth: guest ended: not started, status %u", STATUS_FAILED);
 		return STATUS_FAILED;
 	}
-	print_cost(vm_config);
-	vm_wait(vm);
-	print_exits(vm);
-	vm_end = vm->end;
-	exit_status = (uint8_t)vm->exit_status;
-	vm_destroy(vm);
+	status = life_wait_last(&how);
+	if (config->host.when_last_ends == CONFIG_END_SHELL)
+		leave_to_shell("the last guest has ended");
+	if (config->host.when_last_ends == CONFIG_END_REBOOT)
+		reboot();
+	destroy_all();
 	print_memory_after(before);
-	return print_end(vm_end, exit_status);
+	log_result("plinth: guest ended: %s, status %u", how, status);
+	return status;
 }
+
+/* What is typed as KEY=VALUE becomes a line of the file that create is given. */
+enum { CREATE_TEXT = 8192 };
+
+/* A number, a truth value or a list stands as it is typed; anything else is a string. */
+static bool is_bare(const char *value)
+{
+	bool digits = *value;
+
+	for (const char *p = value; *p; p++)
+		digits = digits && *p >= '0' && *p <= '9';
+	return digits || !strcmp(value, "true") || !strcmp(value, "false") || *value == '[' ||
+	       *value == '"';
+}
+
+static int put_key(char *text, size_t size, const char *word)
+{
+	const char *value = strchr(word, '=');
+	size_t used = strlen(text);
+	int n;
+
+	if (!value)
+		return -EINVAL;
+	n = fmt_print(text + used, size - used,
+		      is_bare(value + 1) ? "%.*s = %s\n" : "%.*s = '%s'\n", (int)(value - word),
+		      word, value + 1);
+	return n < (int)(size - used) ? 0 : -ENOSPC;
+}
+
+/* Of several errors the first one is told. */
+static void keep_first(void *ctx, const struct config_error *e)
+{
+	char *text = ctx;
+
+	if (!*text)
+		str_copy(text, e->text, CONFIG_ERROR_TEXT);
+}
+
+static void create(struct reply *r, const char *text, struct config *c)
+{
+	char error[CONFIG_ERROR_TEXT] = "";
+	struct config_sink sink = { .report = keep_first, .ctx = error, .file = "create" };
+	struct config_text t = { .at = text, .size = strlen(text) };
+	int err;
+
+	if (boot_config_read(boot.info, boot.options, &t, c, &sink)) {
+		reply_error(r, "bad-argument", "%s", error);
+		return;
+	}
+	for (unsigned i = 0; i < c->vm_count; i++) {
+		err = life_create(&c->vms[i]);
+		if (err == -EEXIST)
+			reply_error(r, "exists", "there is a guest %s already", c->vms[i].name);
+		else if (err)
+			reply_error(r, "failed", "%s: there is no memory for it", c->vms[i].name);
+		if (err)
+			return;
+	}
+}
+
+static void run_create(struct reply *r, unsigned argc, char **argv)
+{
+	struct config *c = mem_alloc(sizeof(*c), MEM_CORE);
+	char *text = mem_alloc(CREATE_TEXT, MEM_CORE);
+	int err = c && text ? 0 : -ENOMEM;
+
+	if (err) {
+		reply_error(r, "failed", "there is no memory to read it");
+	} else if (argc == 2) {
+		create(r, argv[1], c);
+	} else {
+		fmt_print(text, CREATE_TEXT, "[vm.'%s']\n", argv[1]);
+		for (unsigned i = 2; i < argc && !err; i++)
+			err = put_key(text, CREATE_TEXT, argv[i]);
+		if (err)
+			reply_error(r, "bad-argument",
+				    "KEY=VALUE, as in memory=256M, would be right");
+		else
+			create(r, text, c);
+	}
+	mem_free(text);
+	mem_free(c);
+}
+
+static const struct shell_command table[] = {
+	{ .name = "create",
+	  .arguments = "NAME|TOML [KEY=VALUE…]",
+	  .help = "Makes a guest, stopped: from keys as in plinth.toml, or from such a text",
+	  .run = run_create },
+};
+
+const struct shell_table guest_commands = { table, ARRAY_SIZE(table) };

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The guest that is run: the config's first that starts by itself. */
+/* The guests of the config: made, started, and what follows when the last one has ended. */
 #ifndef BOOT_GUEST_H
 #define BOOT_GUEST_H
 
 #include "boot/boot_info.h"
 #include "boot/options.h"
+#include "core/shell.h"
 
-/* Runs it to its end and says how that was. The status for whoever started the machine. */
-uint8_t guest_run(const struct boot_info *info, const struct options *o);
+/* Runs them. Comes back when the machine is to be switched off, with its status. */
+uint8_t guests_run(const struct boot_info *info, const struct options *o);
+
+/* create: a guest from the shell. */
+extern const struct shell_table guest_commands;
 
 #endif

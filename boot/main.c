@@ -152,7 +152,7 @@ static void start(void *unused)
 	if (terminal_start())
 		log_warn("boot: no memory for the shell");
 	control_start(&options);
-	end_machine(guest_run(&boot_info, &options));
+	end_machine(guests_run(&boot_info, &options));
 }
 
 /* The boot stack has no guard page: the idle thread goes on on one that has. */

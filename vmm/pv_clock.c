@@ -97,7 +97,7 @@ void pv_clock_write_wall(struct vm *vm, uint64_t addr)
 	/* Two vCPUs may ask at once. */
 	lock_take(&vm->lock);
 	odd = version_begin(&w->version);
-	w->sec = (uint32_t)vm->config.boot_time;
+	w->sec = (uint32_t)vm->boot_time;
 	w->nsec = 0;
 	version_end(&w->version, odd);
 	lock_drop(&vm->lock);

@@ -1,24 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A VM's life: made on one ladder of steps, started, reset, ended, and taken down by the same
- * ladder.
+ * A VM: what it keeps from create to destroy, and the machine that it has from start to stop, made
+ * on one ladder of steps and taken down by the same ladder.
  */
 #include "vmm/vm.h"
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/ptab.h"
+#include "arch/x86_64/tsc.h"
 #include "core/alloc.h"
+#include "core/timer.h"
 #include "lib/errno.h"
 #include "lib/log.h"
-#include "lib/printf.h"
-#include "lib/string.h"
 #include "vmm/acpi/acpi.h"
 #include "vmm/load/load.h"
-#include "vmm/vms.h"
-
-enum { RESETS_TOLD = 16 };
 
 /* What firmware does on a PC: tables, then the kernel. */
-static int load(struct vm *vm)
+int vm_load(struct vm *vm)
 {
 	struct load_regs regs;
 	int err = acpi_build(vm);
@@ -52,37 +49,34 @@ static void nested_fini(struct vm *vm)
 	mem_free(vm->hw.nested);
 }
 
+/* Those who look at vCPUs from elsewhere do so under the lock: there are none from here on. */
 static void vcpus_destroy(struct vm *vm)
 {
-	for (unsigned i = 0; i < vm->vcpu_count; i++)
-		vcpu_destroy(vm->vcpus[i]);
+	unsigned n = vm->vcpu_count;
+
+	lock_take(&vm->lock);
+	vm->vcpu_count = 0;
+	lock_drop(&vm->lock);
+	while (n--) {
+		vcpu_destroy(vm->vcpus[n]);
+		vm->vcpus[n] = NULL;
+	}
 }
 
 static int vcpus_create(struct vm *vm)
 {
-	for (unsigned i = 0; i < vm->vcpu_count; i++) {
-		vm->vcpus[i] = vcpu_create(vm, i);
-		if (!vm->vcpus[i]) {
+	for (unsigned i = 0; i < vm->config.cpus; i++) {
+		struct vcpu *v = vcpu_create(vm, i);
+
+		if (!v) {
 			vcpus_destroy(vm);
 			return -ENOMEM;
 		}
+		lock_take(&vm->lock);
+		vm->vcpus[i] = v;
+		vm->vcpu_count = i + 1;
+		lock_drop(&vm->lock);
 	}
-	return 0;
-}
-
-/* What needs no step back. */
-static int settings_init(struct vm *vm, const struct vm_config *config)
-{
-	if (config->cpus < 1 || config->cpus > VM_VCPUS) {
-		log_error("vm: %s: %u CPUs: 1 to %u would be right", config->name, config->cpus,
-			  VM_VCPUS);
-		return -EINVAL;
-	}
-	vm->config = *config;
-	vm->vcpu_count = vm->hw.vcpu_count = config->cpus;
-	wait_init(&vm->ended);
-	wait_init(&vm->gathered);
-	cpuid_init(vm);
 	return 0;
 }
 
@@ -106,30 +100,47 @@ static void console_ready(void *arg)
 
 static const struct vconsole_ops console_ops = { .ready = console_ready, .input = console_input };
 
-struct vm *vm_create(const struct vm_config *config)
+/* As if it had never run. */
+static void forget(struct vm *vm)
 {
-	struct vm *vm = mem_alloc(sizeof(*vm), MEM_VM);
+	vm->end = VM_RUNNING;
+	vm->exit_status = 0;
+	vm->end_reason[0] = '\0';
+	vm->resetting = vm->pausing = false;
+	vm->parked = vm->paused = vm->left = vm->gone = 0;
+	vm->resets = 0;
+	vm->pv_wall_msr = 0;
+	vm->hw.vcpu_count = vm->config.cpus;
+	cpuid_init(vm);
+}
 
-	if (!vm)
-		goto err_vm;
-	if (settings_init(vm, config) || nested_init(vm))
+int vm_build(struct vm *vm)
+{
+	int err;
+
+	forget(vm);
+	err = nested_init(vm);
+	if (err)
 		goto err_nested;
-	if (vm_memory_init(vm))
+	err = vm_memory_init(vm);
+	if (err)
 		goto err_memory;
-	if (virt->vm_init(&vm->hw))
+	err = virt->vm_init(&vm->hw);
+	if (err)
 		goto err_virt;
 	msr_pass(vm);
-	if (vcpus_create(vm))
+	err = vcpus_create(vm);
+	if (err)
 		goto err_vcpus;
-	if (devices_init(vm))
+	err = devices_init(vm);
+	if (err)
 		goto err_devices;
-	vrtc_set_time(vm, config->boot_time);
-	if (load(vm))
+	vm->boot_time = vm->config.boot_time + time_ns() / NS_PER_S;
+	vrtc_set_time(vm, vm->boot_time);
+	err = vm_load(vm);
+	if (err)
 		goto err_load;
-	if (vconsole_init(&vm->console, vm->config.name, &console_ops, vm, false))
-		goto err_load;
-	vms_add(vm);
-	return vm;
+	return 0;
 err_load:
 	devices_fini(vm);
 err_devices:
@@ -141,245 +152,56 @@ err_virt:
 err_memory:
 	nested_fini(vm);
 err_nested:
-	mem_free(vm);
-err_vm:
-	log_error("vm: %s was not created", config->name);
-	return NULL;
+	log_error("vm: %s was not started", vm->config.name);
+	return err;
 }
 
-void vm_destroy(struct vm *vm)
+void vm_dismantle(struct vm *vm)
 {
-	vms_remove(vm);
-	vconsole_fini(&vm->console);
 	devices_fini(vm);
 	vcpus_destroy(vm);
 	virt->vm_fini(&vm->hw);
 	vm_memory_fini(vm);
 	nested_fini(vm);
+}
+
+struct vm *vm_create(const struct vm_config *config)
+{
+	struct vm *vm;
+
+	if (config->cpus < 1 || config->cpus > VM_VCPUS) {
+		log_error("vm: %s: %u CPUs: 1 to %u would be right", config->name, config->cpus,
+			  VM_VCPUS);
+		return NULL;
+	}
+	vm = mem_alloc(sizeof(*vm), MEM_VM);
+	if (!vm)
+		goto err_vm;
+	vm->config = *config;
+	list_init(&vm->link);
+	wait_init(&vm->ended);
+	wait_init(&vm->gathered);
+	vm->group = sched_group_create();
+	if (!vm->group)
+		goto err_group;
+	sched_group_set_cap(vm->group, config->cap);
+	if (vconsole_init(&vm->console, vm->config.name, &console_ops, vm, false))
+		goto err_console;
+	return vm;
+err_console:
+	sched_group_put(vm->group);
+err_group:
 	mem_free(vm);
+err_vm:
+	log_error("vm: %s was not created: there is no memory for it", config->name);
+	return NULL;
 }
 
-/* The vCPU sets v->thread itself, before it looks at its requests: vcpu_loop(). */
-static bool start_vcpu(struct vcpu *v)
+void vm_destroy(struct vm *vm)
 {
-	char name[sizeof(v->vm->config.name) + 8];
-
-	if (v->id)
-		fmt_print(name, sizeof(name), "%s/%u", v->vm->config.name, v->id);
-	else
-		str_copy(name, v->vm->config.name, sizeof(name));
-	return thread_create(name, vcpu_loop, v);
-}
-
-int vm_start(struct vm *vm)
-{
-	for (unsigned i = 0; i < vm->vcpu_count; i++) {
-		if (start_vcpu(vm->vcpus[i]))
-			continue;
-		lock_take(&vm->lock);
-		vm_request_end(vm, VM_CRASHED, "no memory for its threads");
-		lock_drop(&vm->lock);
-		/* Those that were never started have left already. */
-		lock_take(&vm->ended.lock);
-		vm->left += vm->vcpu_count - i;
-		vm->gone += vm->vcpu_count - i;
-		lock_drop(&vm->ended.lock);
-		wait_wake_all(&vm->ended);
-		vm_wait(vm);
-		return -ENOMEM;
-	}
-	return 0;
-}
-
-static bool all_left(void *arg)
-{
-	const struct vm *vm = arg;
-
-	return vm->left == vm->vcpu_count;
-}
-
-static bool all_gone(void *arg)
-{
-	const struct vm *vm = arg;
-
-	return vm->gone == vm->vcpu_count;
-}
-
-void vm_wait(struct vm *vm)
-{
-	wait_until(&vm->ended, all_gone, vm);
-	vconsole_drain(&vm->console);
-}
-
-static void leave(void *arg)
-{
-	struct vm *vm = arg;
-
-	vm->left++;
-}
-
-static void go(void *arg)
-{
-	struct vm *vm = arg;
-
-	vm->gone++;
-}
-
-/*
- * Whoever asks something of a vCPU wakes its thread, which must be there then. It is asked by its
- * own timer, by the other vCPUs, and by devices: so it goes when its timer is off, all others have
- * left the guest for good, and under vm->lock.
- */
-void vm_leave(struct vcpu *v)
-{
-	struct vm *vm = v->vm;
-
-	vlapic_fini(v);
-	wait_post(&vm->ended, leave, vm);
-	wait_until(&vm->ended, all_left, vm);
-	lock_take(&vm->lock);
-	v->thread = NULL;
-	lock_drop(&vm->lock);
-	wait_post(&vm->ended, go, vm);
-}
-
-/* What was asked of a vCPU before the reset is over, but for the end. */
-static void forget_requests(struct vm *vm)
-{
-	for (unsigned i = 0; i < vm->vcpu_count; i++)
-		__atomic_fetch_and(&vm->vcpus[i]->requests, REQUEST_STOP | REQUEST_LOOK,
-				   __ATOMIC_RELAXED);
-}
-
-/* A guest may do nothing else: of many resets, only each that doubles their number is told. */
-static void tell_reset(const struct vm *vm)
-{
-	uint32_t n = vm->resets + 1;
-
-	if (n <= RESETS_TOLD)
-		log_info("vm: %s is reset (%s)", vm->config.name, vm->end_reason);
-	else if (!(n & (n - 1)))
-		log_info("vm: %s is reset (%s), %u times by now; not all are told", vm->config.name,
-			 vm->end_reason, n);
-}
-
-/* All vCPUs are parked but the one whose thread this is. */
-static void reset_machine(struct vm *vm)
-{
-	tell_reset(vm);
-	lock_take(&vm->lock);
-	devices_reset(vm);
-	lock_drop(&vm->lock);
-	for (unsigned i = 0; i < vm->vcpu_count; i++)
-		vcpu_reset(vm->vcpus[i]);
-	if (load(vm))
-		vm_crash(vm, "its kernel could not be loaded again");
-	lock_take(&vm->lock);
-	forget_requests(vm);
-	vm->parked = 0;
-	vm->resetting = false;
-	lock_drop(&vm->lock);
-}
-
-static void reset_done(void *arg)
-{
-	struct vm *vm = arg;
-
-	vm->resets++;
-}
-
-struct parked {
-	const struct vcpu *v;
-	uint32_t resets; /* before the one that it waits for */
-};
-
-static bool may_go_on(void *arg)
-{
-	const struct parked *p = arg;
-
-	return p->v->vm->resets != p->resets ||
-	       __atomic_load_n(&p->v->requests, __ATOMIC_ACQUIRE) & REQUEST_STOP;
-}
-
-void vm_join_reset(struct vcpu *v)
-{
-	struct vm *vm = v->vm;
-	struct parked p = { .v = v };
-	bool last;
-
-	lock_take(&vm->lock);
-	/* It does not move on before this vCPU is parked too. */
-	p.resets = vm->resets;
-	last = ++vm->parked == vm->vcpu_count;
-	lock_drop(&vm->lock);
-	if (last) {
-		reset_machine(vm);
-		wait_post(&vm->gathered, reset_done, vm);
-	} else {
-		wait_until(&vm->gathered, may_go_on, &p);
-	}
-}
-
-void vm_request_all(struct vm *vm, unsigned requests)
-{
-	for (unsigned i = 0; i < vm->vcpu_count; i++)
-		vcpu_request(vm->vcpus[i], requests);
-}
-
-void vm_request_end(struct vm *vm, enum vm_end how, const char *reason)
-{
-	bool reset = how == VM_RESET && !vm->config.end_on_reset;
-
-	/* The first reason is the one that counts. */
-	if (vm->end != VM_RUNNING || (reset && vm->resetting))
-		return;
-	str_copy(vm->end_reason, reason, sizeof(vm->end_reason));
-	if (reset) {
-		vm->resetting = true;
-		vm_request_all(vm, REQUEST_RESET);
-	} else {
-		vm->end = how;
-		vm_request_all(vm, REQUEST_STOP);
-		wait_wake_all(&vm->gathered); /* those that are parked hear no requests */
-	}
-}
-
-void vm_flush_nested(struct vm *vm, struct vcpu *self)
-{
-	/* Whoever waits here, too, is not in the guest: nobody need wait for it. */
-	__atomic_store_n(&self->waits, true, __ATOMIC_SEQ_CST);
-	vm_request_all(vm, REQUEST_FLUSH);
-	for (unsigned i = 0; i < vm->vcpu_count; i++) {
-		const struct vcpu *v = vm->vcpus[i];
-
-		while (v != self && vcpu_may_be_inside(v) &&
-		       __atomic_load_n(&v->requests, __ATOMIC_ACQUIRE) & REQUEST_FLUSH)
-			__builtin_ia32_pause();
-	}
-	__atomic_store_n(&self->waits, false, __ATOMIC_RELEASE);
-}
-
-/* Of the vCPU whose thread has crashed it; only the first crash counts. */
-static void dump_own(const struct vm *vm)
-{
-	for (unsigned i = 0; i < vm->vcpu_count; i++)
-		if (vm->end == VM_RUNNING && vm->vcpus[i]->thread == thread_self())
-			dump_vcpu(vm->vcpus[i]);
-}
-
-void vm_crash(struct vm *vm, const char *fmt, ...)
-{
-	char text[sizeof(vm->end_reason)];
-	va_list ap;
-
-	va_start(ap, fmt);
-	fmt_vprint(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	log_error("vm: %s is stopped: %s", vm->config.name, text);
-	dump_own(vm);
-	lock_take(&vm->lock);
-	vm_request_end(vm, VM_CRASHED, text);
-	lock_drop(&vm->lock);
+	vconsole_fini(&vm->console);
+	sched_group_put(vm->group);
+	mem_free(vm);
 }
 
 /* Nobody listens at COM2. */

@@ -18,6 +18,7 @@
 #include "vmm/dev/vrtc.h"
 #include "vmm/dev/vuart.h"
 #include "vmm/gmem.h"
+#include "vmm/life.h"
 #include "vmm/vconsole.h"
 #include "vmm/vcpu.h"
 
@@ -76,7 +77,10 @@ struct vm {
 	unsigned left, gone; /* (E) vCPUs that have left the loop; that nobody reaches any more */
 	struct list link;    /* vmm/vms.c's */
 	unsigned holds;	     /* (a) vmm/vms.c's: who looks at it */
-	struct vconsole console; /* what COM1 is connected to */
+	struct vconsole console;   /* what COM1 is connected to */
+	struct sched_group *group; /* (c) its vCPUs' threads, for their cap */
+	struct life life;
+	uint64_t boot_time; /* (c) while it runs: seconds since 1970 at its start */
 
 	struct vpic vpic; /* (D) from here on */
 	struct vpit vpit;
@@ -90,13 +94,21 @@ struct vm {
 };
 
 /*
- * Makes a VM with everything that config says, its kernel loaded: NULL when it cannot be, with the
- * reason logged and nothing left behind.
+ * What a VM keeps while it does not run: its config, its console. NULL: no memory, or no such
+ * number of CPUs (logged). The rest of this is for its keeper: vmm/life.h.
  */
 must_check struct vm *vm_create(const struct vm_config *config);
 void vm_destroy(struct vm *vm);
-/* Starts the vCPUs' threads. 0, or -ENOMEM: none runs. */
+/*
+ * Its machine, with everything that the config says, and its kernel loaded; then the vCPUs'
+ * threads. 0, or a negative errno, with the reason logged and nothing left behind.
+ */
 must_check int vm_start(struct vm *vm);
+must_check int vm_build(struct vm *vm);
+/* After vm_wait(): the machine goes, with its memory. */
+void vm_dismantle(struct vm *vm);
+/* ACPI tables, SMBIOS and the kernel, and vCPU 0's registers, as at the start. 0, or an errno. */
+must_check int vm_load(struct vm *vm);
 /*
  * Waits until the VM has ended, all vCPUs have stopped, and its last words are shown; how is in
  * vm->end.
@@ -140,6 +152,8 @@ void vm_memory_fini(struct vm *vm);
  * holds vm->lock.
  */
 void vm_request_end(struct vm *vm, enum vm_end how, const char *reason);
+/* A reset, whatever the config says of the guest's own. Caller holds vm->lock. */
+void vm_request_reset(struct vm *vm, const char *reason);
 /* Stops this one VM, with a message on the log that says what happened; the format is printf's. */
 void vm_crash(struct vm *vm, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

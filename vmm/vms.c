@@ -2,6 +2,8 @@
 /* The list of VMs, and the commands that look into it: vms, vm, exits. */
 #include "vmm/vms.h"
 
+#include "lib/errno.h"
+#include "lib/log.h"
 #include "lib/string.h"
 #include "vmm/vm.h"
 
@@ -12,11 +14,29 @@ static struct {
 } vms = { .list = { &vms.list, &vms.list },
 	  .unheld = { .waiters = { &vms.unheld.waiters, &vms.unheld.waiters } } };
 
-void vms_add(struct vm *vm)
+/* Caller holds the lock. */
+static struct vm *find(const char *name)
 {
+	list_for_each (at, &vms.list) {
+		struct vm *vm = container_of(at, struct vm, link);
+
+		if (!strcmp(vm->config.name, name))
+			return vm;
+	}
+	return NULL;
+}
+
+int vms_add(struct vm *vm)
+{
+	int err = 0;
+
 	lock_take(&vms.lock);
-	list_insert_before(&vms.list, &vm->link);
+	if (find(vm->config.name))
+		err = -EEXIST;
+	else
+		list_insert_before(&vms.list, &vm->link);
 	lock_drop(&vms.lock);
+	return err;
 }
 
 static bool is_unheld(void *arg)
@@ -48,15 +68,10 @@ void vm_put(struct vm *vm)
 
 struct vm *vm_find(const char *name)
 {
-	struct vm *found = NULL;
+	struct vm *found;
 
 	lock_take(&vms.lock);
-	list_for_each (at, &vms.list) {
-		struct vm *vm = container_of(at, struct vm, link);
-
-		if (!strcmp(vm->config.name, name))
-			found = vm;
-	}
+	found = find(name);
 	if (found)
 		hold(found);
 	lock_drop(&vms.lock);
@@ -113,30 +128,38 @@ struct vm *vms_find_for(struct reply *r, const char *name)
 	return NULL;
 }
 
-static const char *state_name(const struct vm *vm)
-{
-	static const char *const ends[] = { [VM_RUNNING] = "running",
-					    [VM_POWERED_OFF] = "powered-off",
-					    [VM_RESET] = "reset",
-					    [VM_EXIT_PORT] = "exit-port",
-					    [VM_CRASHED] = "crashed" };
+/* What a machine's vCPUs have counted; all 0 where there is none. */
+struct sums {
+	uint64_t counts[EXIT_KINDS], total;
+};
 
-	return ends[vm->end];
+static void sum_exits(struct vm *vm, struct sums *s)
+{
+	*s = (struct sums){ 0 };
+	lock_take(&vm->lock);
+	for (unsigned i = 0; i < vm->vcpu_count; i++)
+		for (unsigned k = 0; k < EXIT_KINDS; k++)
+			s->counts[k] += vm->vcpus[i]->counts[k];
+	lock_drop(&vm->lock);
+	for (unsigned k = 0; k < EXIT_KINDS; k++)
+		s->total += s->counts[k];
 }
 
-static uint64_t count_exits(const struct vcpu *v)
+void vms_print_exits(struct vm *vm)
 {
-	uint64_t total = 0;
+	struct sums s;
 
+	sum_exits(vm, &s);
+	log_result("exits: %lu", (unsigned long)s.total);
 	for (unsigned k = 0; k < EXIT_KINDS; k++)
-		total += v->counts[k];
-	return total;
+		if (s.counts[k])
+			log_result("exits: %10lu %s", (unsigned long)s.counts[k], vm_exit_names[k]);
 }
 
 static void run_vms(struct reply *r, unsigned argc, char **argv)
 {
 	static const struct reply_column columns[] = {
-		{ "name", 16 },	   { "state", 12 },  { "vcpus", -5 },
+		{ "name", 16 },	   { "state", 8 },   { "vcpus", -5 },
 		{ "memory", -10 }, { "exits", -14 },
 	};
 
@@ -144,43 +167,76 @@ static void run_vms(struct reply *r, unsigned argc, char **argv)
 	(void)argv;
 	reply_table(r, "vms", columns, ARRAY_SIZE(columns));
 	for (struct vm *vm = vm_next(NULL); vm; vm = vm_next(vm)) {
-		uint64_t exits = 0;
+		struct sums s;
 
-		for (unsigned i = 0; i < vm->vcpu_count; i++)
-			exits += count_exits(vm->vcpus[i]);
+		sum_exits(vm, &s);
 		reply_row(r);
 		reply_text(r, NULL, "%s", vm->config.name);
-		reply_text(r, NULL, "%s", state_name(vm));
-		reply_number(r, NULL, vm->vcpu_count);
+		reply_text(r, NULL, "%s", life_state_names[vm->life.state]);
+		reply_number(r, NULL, vm->config.cpus);
 		reply_size(r, NULL, vm->config.memory);
-		reply_number(r, NULL, exits);
+		reply_number(r, NULL, s.total);
 	}
 	reply_table_end(r);
 }
 
+/* One vCPU at a moment. */
+struct glimpse {
+	bool is_there, halted, waits;
+	unsigned cpu;
+	uint64_t exits;
+	struct thread_times times;
+};
+
+/* False: there is no such vCPU (any more). Its thread does not go while the lock is held. */
+static bool glimpse(struct vm *vm, unsigned i, struct glimpse *g)
+{
+	const struct vcpu *v;
+
+	*g = (struct glimpse){ 0 };
+	lock_take(&vm->lock);
+	v = i < vm->vcpu_count ? vm->vcpus[i] : NULL;
+	if (v) {
+		g->is_there = v->thread;
+		g->halted = v->halted;
+		g->waits = v->waits_for_sipi;
+		for (unsigned k = 0; k < EXIT_KINDS; k++)
+			g->exits += v->counts[k];
+	}
+	if (g->is_there) {
+		g->cpu = v->thread->cpu->id;
+		thread_times(v->thread, &g->times);
+	}
+	lock_drop(&vm->lock);
+	return v;
+}
+
+static const char *glimpse_state(const struct glimpse *g)
+{
+	if (!g->is_there)
+		return "gone";
+	return g->waits ? "off" : g->halted ? "halted" : "running";
+}
+
 static void put_vcpus(struct reply *r, struct vm *vm)
 {
-	static const struct reply_column columns[] = {
-		{ "vcpu", -4 }, { "state", 8 }, { "cpu", -3 }, { "exits", -14 }
-	};
+	static const struct reply_column columns[] = { { "vcpu", -4 },	     { "state", 8 },
+						       { "cpu", -3 },	     { "exits", -14 },
+						       { "run-ms", -10 },    { "steal-ms", -8 },
+						       { "blocked-ms", -10 } };
+	const uint64_t ns_per_ms = 1000000;
+	struct glimpse g;
 
 	reply_table(r, "vcpus", columns, ARRAY_SIZE(columns));
-	for (unsigned i = 0; i < vm->vcpu_count; i++) {
-		const struct vcpu *v = vm->vcpus[i];
-		bool is_there;
-		unsigned cpu = 0;
-
-		/* Its thread does not go while the lock is held: vm_leave(). */
-		lock_take(&vm->lock);
-		is_there = v->thread;
-		if (is_there)
-			cpu = v->thread->cpu->id;
-		lock_drop(&vm->lock);
+	for (unsigned i = 0; glimpse(vm, i, &g); i++) {
 		reply_row(r);
-		reply_number(r, NULL, v->id);
-		reply_text(r, NULL, "%s", !is_there ? "gone" : v->halted ? "halted" : "running");
-		reply_number(r, NULL, cpu);
-		reply_number(r, NULL, count_exits(v));
+		reply_number(r, NULL, i);
+		reply_text(r, NULL, "%s", glimpse_state(&g));
+		reply_number(r, NULL, g.cpu);
+		reply_number(r, NULL, g.exits);
+		reply_number(r, NULL, g.times.running / ns_per_ms);
+		reply_number(r, NULL, g.times.ready / ns_per_ms);
+		reply_number(r, NULL, g.times.blocked / ns_per_ms);
 	}
 	reply_table_end(r);
 }
@@ -193,13 +249,16 @@ static void run_vm(struct reply *r, unsigned argc, char **argv)
 	if (!vm)
 		return;
 	reply_text(r, "name", "%s", vm->config.name);
-	reply_text(r, "state", "%s", state_name(vm));
-	if (vm->end != VM_RUNNING)
+	reply_text(r, "state", "%s", life_state_names[vm->life.state]);
+	if (vm->end_reason[0])
 		reply_text(r, "reason", "%s", vm->end_reason);
 	reply_size(r, "memory", vm->config.memory);
 	reply_size(r, "kernel", vm->config.kernel_size);
 	reply_size(r, "initrd", vm->config.initrd_size);
 	reply_text(r, "cmdline", "%s", vm->config.cmdline);
+	reply_number(r, "weight", vm->config.weight);
+	reply_number(r, "cap", vm->config.cap);
+	reply_text(r, "pin", "%#lx", (unsigned long)vm->config.pin);
 	reply_bool(r, "on-terminal", vconsole_is_attached(&vm->console, LINE_TERMINAL));
 	put_vcpus(r, vm);
 	vm_put(vm);
@@ -209,26 +268,22 @@ static void run_exits(struct reply *r, unsigned argc, char **argv)
 {
 	static const struct reply_column columns[] = { { "kind", 20 }, { "exits", -14 } };
 	struct vm *vm = vms_find_for(r, argv[1]);
-	uint64_t total = 0;
+	struct sums s;
 
 	(void)argc;
 	if (!vm)
 		return;
+	sum_exits(vm, &s);
 	reply_table(r, "exits", columns, ARRAY_SIZE(columns));
 	for (unsigned k = 0; k < EXIT_KINDS; k++) {
-		uint64_t count = 0;
-
-		for (unsigned i = 0; i < vm->vcpu_count; i++)
-			count += vm->vcpus[i]->counts[k];
-		if (!count)
+		if (!s.counts[k])
 			continue;
 		reply_row(r);
 		reply_text(r, NULL, "%s", vm_exit_names[k]);
-		reply_number(r, NULL, count);
-		total += count;
+		reply_number(r, NULL, s.counts[k]);
 	}
 	reply_table_end(r);
-	reply_number(r, "total", total);
+	reply_number(r, "total", s.total);
 	vm_put(vm);
 }
 

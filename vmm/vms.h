@@ -7,8 +7,8 @@
 
 struct vm;
 
-/* By vm_create(), last, and vm_destroy(), first: waits until nobody holds it. */
-void vms_add(struct vm *vm);
+/* 0; -EEXIST: there is one of that name. vms_remove() waits until nobody holds it. */
+must_check int vms_add(struct vm *vm);
 void vms_remove(struct vm *vm);
 
 /* By name, held until vm_put(); NULL: there is none. */
@@ -21,6 +21,9 @@ void vm_put(struct vm *vm);
 bool vms_complete(unsigned argument, unsigned n, char word[SHELL_CANDIDATE]);
 /* As vm_find(); where there is none, r gets the error that says which there are. */
 struct vm *vms_find_for(struct reply *r, const char *name);
+
+/* Logs why its vCPUs have left the guest, and how often. */
+void vms_print_exits(struct vm *vm);
 
 extern const struct shell_table vms_commands;
 

@@ -59,7 +59,7 @@ static int setup(void **state)
 	(void)state;
 	vm = fake_guest_new(MEMORY);
 	assert_int_equal(gmem_add(&vm->mem, &slot), 0);
-	vm->config.boot_time = 1704067200;
+	vm->boot_time = 1704067200;
 	vm->vcpu_count = CPUS;
 	fake_time_set(5000000000);
 	vm->tsc_offset = -time_tsc();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sources: vmm/vms.c core/reply.c core/reply_text.c core/reply_json.c lib/printf.c lib/str.c */
+/* sources: vmm/vms.c core/reply.c core/reply_text.c core/reply_json.c lib/printf.c lib/str.c tests/fake/log.c */
 /* The list of VMs: who is held is not taken away; and what the commands say of them. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "lib/errno.h"
 #include "vmm/vm.h"
 #include "vmm/vms.h"
 
@@ -18,6 +19,17 @@ static struct vm *to_put; /* whom the waiting vms_remove() is waiting for */
 static unsigned waits;
 
 const char *const vm_exit_names[EXIT_KINDS] = { [EXIT_PIO] = "port", [EXIT_CPUID] = "CPUID" };
+
+const char *const life_state_names[] = { [LIFE_STOPPED] = "stopped",
+					 [LIFE_RUNNING] = "running",
+					 [LIFE_PAUSED] = "paused",
+					 [LIFE_CRASHED] = "crashed" };
+
+void thread_times(struct thread *t, struct thread_times *times)
+{
+	(void)t;
+	*times = (struct thread_times){ .running = 5000000, .ready = 6000000, .blocked = 7000000 };
+}
 
 bool vconsole_is_attached(struct vconsole *c, enum vconsole_line line)
 {
@@ -52,9 +64,10 @@ static int setup(void **state)
 		vms[i] = calloc(1, sizeof(*vms[i]));
 		strcpy(vms[i]->config.name, names[i]);
 		vms[i]->config.memory = (i + 1) * 64 * MIB;
-		vms[i]->vcpu_count = 1;
+		vms[i]->vcpu_count = vms[i]->config.cpus = 1;
+		vms[i]->life.state = LIFE_RUNNING;
 		vms[i]->vcpus[0] = vcpu;
-		vms_add(vms[i]);
+		assert_int_equal(vms_add(vms[i]), 0);
 	}
 	waits = 0;
 	return 0;
@@ -157,14 +170,16 @@ static const char *run(const char *name, const char *argument)
 static void test_commands(void **state)
 {
 	(void)state;
-	vms[2]->end = VM_CRASHED;
+	vms[2]->life.state = LIFE_CRASHED;
+	vms[2]->vcpu_count = 0; /* its machine is gone */
 	strcpy(vms[2]->end_reason, "it did what it should not");
-	assert_string_equal(
-		run("vms", NULL),
-		"name              state         vcpus      memory           exits\r\n"
-		"one               running           1      64 MiB            1234\r\n"
-		"two               running           1     128 MiB            1234\r\n"
-		"three             crashed           1     192 MiB            1234\r\n");
+	assert_string_equal(run("vms", NULL),
+			    "name              state     vcpus      memory           exits\r\n"
+			    "one               running       1      64 MiB            1234\r\n"
+			    "two               running       1     128 MiB            1234\r\n"
+			    "three             crashed       1     192 MiB               0\r\n");
+	/* A name is there once. */
+	assert_int_equal(vms_add(vms[1]), -EEXIST);
 	assert_non_null(strstr(run("vm", "two"), "on-terminal     yes\r\n"));
 	assert_non_null(strstr(answer, "   0  gone"));
 	assert_non_null(strstr(run("vm", "three"), "reason          it did what it should not"));

@@ -49,7 +49,7 @@ struct vm_config {
 	const uint8_t *initrd; /* NULL: none */
 	uint64_t initrd_size;
 	char cmdline[CONFIG_CMDLINE];
-	uint64_t boot_time; /* seconds since 1970 */
+	uint64_t boot_time; /* seconds since 1970 when Plinth's own clock was 0 */
 	bool end_on_reset;  /* a reset ends the VM instead of starting it again */
 	bool debug_ports;   /* 0xE9 and 0xF4, as QEMU has them */
 
