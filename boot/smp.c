@@ -260,5 +260,9 @@ void smp_start(const struct boot_info *info)
 	if (too_many)
 		log_warn("smp: Plinth uses %u processors; %u more are left out", CPUS_MAX,
 			 too_many);
-	log_info("smp: %u processor%s", cpu_count, cpu_count == 1 ? "" : "s");
+	if (cpu_count == 1)
+		log_info("smp: 1 processor");
+	else
+		log_info("smp: %u processors, whose TSCs %s", cpu_count,
+			 tsc_sync_all() ? "agree" : "do not agree");
 }

@@ -34,7 +34,7 @@ def madt(apic_ids):
 
 def test_four(box, emulator):
     result = hello(box, cpus=4)
-    box.expect(result, "smp: 4 processors")
+    box.expect(result, "smp: 4 processors, whose TSCs agree")
 
 
 def test_dead(box, emulator):
@@ -42,7 +42,7 @@ def test_dead(box, emulator):
     result = hello(box, cpus=2, boot="iso", madt=box.file("madt.aml", madt([0, 7, 1])))
     box.expect(result, "error: cpu1: the processor with APIC ID 7, which the firmware names, does not "
                        "start: it is left out")
-    box.expect(result, "smp: 2 processors")
+    box.expect(result, "smp: 2 processors, whose TSCs agree")
 
 
 def test_panic(box, emulator):
