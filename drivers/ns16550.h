@@ -49,6 +49,7 @@ enum uart_fcr_bit {
 	UART_FCR_CLEAR_TX = 1 << 2,
 	UART_FCR_FIFO64 = 1 << 5, /* 16750, with DLAB set */
 	UART_FCR_TRIGGER = 3 << 6,
+	UART_FCR_TRIGGER_SHIFT = 6,
 	UART_FCR_TRIGGER_1 = 0 << 6,
 	UART_FCR_TRIGGER_4 = 1 << 6,
 	UART_FCR_TRIGGER_8 = 2 << 6,
@@ -57,6 +58,9 @@ enum uart_fcr_bit {
 
 enum uart_lcr_bit {
 	UART_LCR_8BITS = 3 << 0,
+	UART_LCR_WORD = 3 << 0, /* 5 bits and so many */
+	UART_LCR_STOP = 1 << 2,
+	UART_LCR_PARITY = 1 << 3,
 	UART_LCR_BREAK = 1 << 6,
 	UART_LCR_DLAB = 1 << 7,
 };
@@ -67,6 +71,7 @@ enum uart_mcr_bit {
 	UART_MCR_OUT1 = 1 << 2,
 	UART_MCR_OUT2 = 1 << 3, /* on a PC it lets the interrupt through to the PIC */
 	UART_MCR_LOOP = 1 << 4,
+	UART_MCR_BITS = 0x1f,
 };
 
 enum uart_lsr_bit {
@@ -75,6 +80,7 @@ enum uart_lsr_bit {
 	UART_LSR_PE = 1 << 2,
 	UART_LSR_FE = 1 << 3,
 	UART_LSR_BI = 1 << 4,
+	UART_LSR_ERRORS = UART_LSR_OE | UART_LSR_PE | UART_LSR_FE | UART_LSR_BI,
 	UART_LSR_THRE = 1 << 5,
 	UART_LSR_TEMT = 1 << 6,
 	UART_LSR_FIFO_ERROR = 1 << 7,

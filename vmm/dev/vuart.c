@@ -6,81 +6,16 @@
  * Only the character time-out knows of the line's speed. National Semiconductor PC16550D data
  * sheet.
  */
+#include "drivers/ns16550.h"
 #include "lib/string.h"
 #include "vmm/irqchip.h"
 #include "vmm/vm.h"
 
-enum uart_register {
-	REG_DATA, /* RBR, THR; DLL while LCR.DLAB */
-	REG_IER,  /* DLM while LCR.DLAB */
-	REG_IIR,  /* FCR when written */
-	REG_LCR,
-	REG_MCR,
-	REG_LSR,
-	REG_MSR,
-	REG_SCR,
-	REGS
-};
-
-enum ier { IER_RDA = 1 << 0, IER_THRE = 1 << 1, IER_RLS = 1 << 2, IER_MS = 1 << 3, IER_ALL = 0xf };
-
-enum iir {
-	IIR_MODEM = 0,
-	IIR_NONE = 1,
-	IIR_THRE = 2,
-	IIR_RDA = 4,
-	IIR_RLS = 6,
-	IIR_TIMEOUT = 0xc,
-	IIR_FIFO = 0xc0,
-};
-
-enum fcr {
-	FCR_ENABLE = 1 << 0,
-	FCR_CLEAR_RX = 1 << 1,
-	FCR_TRIGGER_SHIFT = 6,
-};
-
-enum lcr {
-	LCR_WORD = 3, /* 5 bits and so many */
-	LCR_STOP = 1 << 2,
-	LCR_PARITY = 1 << 3,
-	LCR_BREAK = 1 << 6,
-	LCR_DLAB = 1 << 7,
-};
-
-enum mcr {
-	MCR_DTR = 1 << 0,
-	MCR_RTS = 1 << 1,
-	MCR_OUT1 = 1 << 2,
-	MCR_OUT2 = 1 << 3,
-	MCR_LOOP = 1 << 4,
-	MCR_ALL = 0x1f,
-};
-
-enum lsr {
-	LSR_DR = 1 << 0,
-	LSR_OE = 1 << 1,
-	LSR_PE = 1 << 2,
-	LSR_FE = 1 << 3,
-	LSR_BI = 1 << 4,
-	LSR_ERRORS = LSR_OE | LSR_PE | LSR_FE | LSR_BI,
-	LSR_THRE = 1 << 5,
-	LSR_TEMT = 1 << 6,
-	LSR_EMPTY = LSR_THRE | LSR_TEMT,
-	LSR_FIFO_ERROR = 1 << 7,
-};
-
-enum msr {
-	MSR_DCTS = 1 << 0,
-	MSR_DDSR = 1 << 1,
-	MSR_TERI = 1 << 2,
-	MSR_DDCD = 1 << 3,
-	MSR_DELTAS = 0xf,
-	MSR_CTS = 1 << 4,
-	MSR_DSR = 1 << 5,
-	MSR_RI = 1 << 6,
-	MSR_DCD = 1 << 7,
-	MSR_CONNECTED = MSR_CTS | MSR_DSR | MSR_DCD,
+enum {
+	LSR_EMPTY = UART_LSR_THRE | UART_LSR_TEMT,
+	MSR_DELTAS = UART_MSR_CTS_CHANGED | UART_MSR_DSR_CHANGED | UART_MSR_RI_ENDED |
+		     UART_MSR_DCD_CHANGED,
+	MSR_CONNECTED = UART_MSR_CTS | UART_MSR_DSR | UART_MSR_DCD,
 };
 
 enum {
@@ -102,23 +37,24 @@ static uint8_t fifo_size(const struct vuart *u)
 /* IIR without the FIFO bits: the source with the highest priority. */
 static uint8_t source_find(const struct vuart *u)
 {
-	if (u->ier & IER_RLS && u->lsr & LSR_ERRORS)
-		return IIR_RLS;
-	if (u->ier & IER_RDA && u->fifo_count >= u->trigger)
-		return IIR_RDA;
-	if (u->ier & IER_RDA && u->timeout_pending)
-		return IIR_TIMEOUT;
-	if (u->ier & IER_THRE && u->thre_pending)
-		return IIR_THRE;
-	if (u->ier & IER_MS && u->msr & MSR_DELTAS)
-		return IIR_MODEM;
-	return IIR_NONE;
+	if (u->ier & UART_IER_LINE && u->lsr & UART_LSR_ERRORS)
+		return UART_IIR_LINE;
+	if (u->ier & UART_IER_RX && u->fifo_count >= u->trigger)
+		return UART_IIR_RX;
+	if (u->ier & UART_IER_RX && u->timeout_pending)
+		return UART_IIR_TIMEOUT;
+	if (u->ier & UART_IER_THRE && u->thre_pending)
+		return UART_IIR_THRE;
+	if (u->ier & UART_IER_MODEM && u->msr & MSR_DELTAS)
+		return UART_IIR_MODEM;
+	return UART_IIR_NONE;
 }
 
 /* On a PC OUT2 connects the interrupt to the bus; in loopback mode that pin is inactive. */
 static void irq_update(struct vuart *u)
 {
-	bool irq = (u->mcr & (MCR_OUT2 | MCR_LOOP)) == MCR_OUT2 && source_find(u) != IIR_NONE;
+	bool irq = (u->mcr & (UART_MCR_OUT2 | UART_MCR_LOOP)) == UART_MCR_OUT2 &&
+		   source_find(u) != UART_IIR_NONE;
 
 	if (irq == u->irq)
 		return;
@@ -132,12 +68,12 @@ static void irq_update(struct vuart *u)
 static void timeout_restart(struct vuart *u)
 {
 	unsigned divisor = (unsigned)u->dlm << 8 | u->dll;
-	unsigned bits = 1 + DATA_BITS_LEAST + (u->lcr & LCR_WORD) + !!(u->lcr & LCR_PARITY) + 1 +
-			!!(u->lcr & LCR_STOP);
+	unsigned bits = 1 + DATA_BITS_LEAST + (u->lcr & UART_LCR_WORD) +
+			!!(u->lcr & UART_LCR_PARITY) + 1 + !!(u->lcr & UART_LCR_STOP);
 
 	u->timeout_pending = false;
 	u->timeout_ns = 0;
-	if (!u->fifo_on || !u->fifo_count || u->fifo_count >= u->trigger || !(u->ier & IER_RDA))
+	if (!u->fifo_on || !u->fifo_count || u->fifo_count >= u->trigger || !(u->ier & UART_IER_RX))
 		return;
 	u->timeout_ns = time_ns() - u->origin_ns +
 			(uint64_t)TIMEOUT_CHARACTERS * bits * MAX(divisor, 1) * NS_PER_BIT;
@@ -160,12 +96,12 @@ static void uart_fire(void *arg)
 /* LSR tells of the byte that is read next, and whether any in the FIFO came with an error. */
 static void lsr_update(struct vuart *u)
 {
-	u->lsr &= ~(LSR_DR | LSR_FIFO_ERROR);
+	u->lsr &= ~(UART_LSR_DR | UART_LSR_FIFO_ERROR);
 	if (!u->fifo_count)
 		return;
-	u->lsr |= LSR_DR | u->errors[u->fifo_first];
+	u->lsr |= UART_LSR_DR | u->errors[u->fifo_first];
 	if (u->fifo_on && u->error_count)
-		u->lsr |= LSR_FIFO_ERROR;
+		u->lsr |= UART_LSR_FIFO_ERROR;
 }
 
 static void fifo_clear(struct vuart *u)
@@ -178,7 +114,7 @@ static void fifo_push(struct vuart *u, uint8_t byte, uint8_t errors)
 	unsigned at;
 
 	if (u->fifo_count == fifo_size(u)) {
-		u->lsr |= LSR_OE;
+		u->lsr |= UART_LSR_OE;
 		/* Without a FIFO the old byte is lost, with one the new. */
 		if (u->fifo_on)
 			return;
@@ -196,7 +132,7 @@ static void fifo_push(struct vuart *u, uint8_t byte, uint8_t errors)
  */
 static void fifo_fill(struct vuart *u)
 {
-	while (u->ring_count && u->fifo_count < fifo_size(u) && !(u->mcr & MCR_LOOP)) {
+	while (u->ring_count && u->fifo_count < fifo_size(u) && !(u->mcr & UART_MCR_LOOP)) {
 		fifo_push(u, u->ring[u->ring_first], 0);
 		u->ring_first = (u->ring_first + 1) % VUART_RING;
 		u->ring_count--;
@@ -256,7 +192,7 @@ static void data_write(struct vuart *u, uint8_t byte)
 	/* The write takes the interrupt back, the byte's leaving raises it again: an edge. */
 	u->thre_pending = false;
 	irq_update(u);
-	if (u->mcr & MCR_LOOP) {
+	if (u->mcr & UART_MCR_LOOP) {
 		u->thre_pending = true;
 		fifo_push(u, byte, 0);
 		receiver_update(u);
@@ -272,7 +208,7 @@ void vuart_transmit_ready(struct vm *vm, unsigned port)
 {
 	struct vuart *u = &vm->vuart[port];
 
-	if (u->lsr & LSR_THRE)
+	if (u->lsr & UART_LSR_THRE)
 		return;
 	u->lsr |= LSR_EMPTY;
 	u->thre_pending = true;
@@ -283,10 +219,10 @@ static void ier_write(struct vuart *u, uint8_t value)
 {
 	uint8_t risen = value & ~u->ier;
 
-	u->ier = value & IER_ALL;
-	if (risen & IER_THRE && u->lsr & LSR_THRE)
+	u->ier = value & UART_IER_BITS;
+	if (risen & UART_IER_THRE && u->lsr & UART_LSR_THRE)
 		u->thre_pending = true; /* the transmitter is empty: at once */
-	if (risen & IER_RDA)
+	if (risen & UART_IER_RX)
 		timeout_restart(u);
 	irq_update(u);
 }
@@ -295,31 +231,31 @@ static uint8_t iir_read(struct vuart *u)
 {
 	uint8_t source = source_find(u);
 
-	if (source == IIR_THRE) {
+	if (source == UART_IIR_THRE) {
 		u->thre_pending = false;
 		irq_update(u);
 	}
-	return source | (u->fifo_on ? IIR_FIFO : 0);
+	return source | (u->fifo_on ? UART_IIR_FIFO : 0);
 }
 
 static void fcr_write(struct vuart *u, uint8_t value)
 {
-	bool on = value & FCR_ENABLE;
+	bool on = value & UART_FCR_ENABLE;
 
-	if (on != u->fifo_on || (on && value & FCR_CLEAR_RX))
+	if (on != u->fifo_on || (on && value & UART_FCR_CLEAR_RX))
 		fifo_clear(u);
 	u->fifo_on = on;
-	u->trigger = on ? fcr_triggers[value >> FCR_TRIGGER_SHIFT] : 1;
+	u->trigger = on ? fcr_triggers[value >> UART_FCR_TRIGGER_SHIFT] : 1;
 	receiver_update(u);
 }
 
 static void lcr_write(struct vuart *u, uint8_t value)
 {
-	bool begun = value & ~u->lcr & LCR_BREAK;
+	bool begun = value & ~u->lcr & UART_LCR_BREAK;
 
 	u->lcr = value;
-	if (begun && u->mcr & MCR_LOOP) {
-		fifo_push(u, 0, LSR_BI | LSR_FE);
+	if (begun && u->mcr & UART_MCR_LOOP) {
+		fifo_push(u, 0, UART_LSR_BI | UART_LSR_FE);
 		receiver_update(u);
 	}
 }
@@ -327,22 +263,24 @@ static void lcr_write(struct vuart *u, uint8_t value)
 /* The modem's lines: a null modem that is always there, or, in loopback mode, MCR's own outputs. */
 static uint8_t modem_lines(const struct vuart *u)
 {
-	if (!(u->mcr & MCR_LOOP))
+	if (!(u->mcr & UART_MCR_LOOP))
 		return MSR_CONNECTED;
-	return (u->mcr & MCR_RTS ? MSR_CTS : 0) | (u->mcr & MCR_DTR ? MSR_DSR : 0) |
-	       (u->mcr & MCR_OUT1 ? MSR_RI : 0) | (u->mcr & MCR_OUT2 ? MSR_DCD : 0);
+	return (u->mcr & UART_MCR_RTS ? UART_MSR_CTS : 0) |
+	       (u->mcr & UART_MCR_DTR ? UART_MSR_DSR : 0) |
+	       (u->mcr & UART_MCR_OUT1 ? UART_MSR_RI : 0) |
+	       (u->mcr & UART_MCR_OUT2 ? UART_MSR_DCD : 0);
 }
 
 static void mcr_write(struct vuart *u, uint8_t value)
 {
 	uint8_t old = modem_lines(u), lines, changed;
 
-	u->mcr = value & MCR_ALL;
+	u->mcr = value & UART_MCR_BITS;
 	lines = modem_lines(u);
 	changed = old ^ lines;
 	/* Only the end of a ring counts. */
-	if (lines & MSR_RI)
-		changed &= ~MSR_RI;
+	if (lines & UART_MSR_RI)
+		changed &= ~UART_MSR_RI;
 	u->msr = (u->msr & MSR_DELTAS) | lines | changed >> 4;
 	receiver_update(u);
 }
@@ -351,9 +289,9 @@ static uint8_t lsr_read(struct vuart *u)
 {
 	uint8_t lsr = u->lsr;
 
-	if (likely(!(lsr & (LSR_ERRORS | LSR_FIFO_ERROR))))
+	if (likely(!(lsr & (UART_LSR_ERRORS | UART_LSR_FIFO_ERROR))))
 		return lsr;
-	u->lsr &= ~LSR_ERRORS;
+	u->lsr &= ~UART_LSR_ERRORS;
 	if (u->fifo_count && u->errors[u->fifo_first]) {
 		u->errors[u->fifo_first] = 0;
 		u->error_count--;
@@ -377,40 +315,40 @@ static uint8_t msr_read(struct vuart *u)
 static uint8_t uart_read(struct vuart *u, unsigned reg)
 {
 	switch (reg) {
-	case REG_DATA: return u->lcr & LCR_DLAB ? u->dll : data_read(u);
-	case REG_IER: return u->lcr & LCR_DLAB ? u->dlm : u->ier;
-	case REG_IIR: return iir_read(u);
-	case REG_LCR: return u->lcr;
-	case REG_MCR: return u->mcr;
-	case REG_LSR: return lsr_read(u);
-	case REG_MSR: return msr_read(u);
+	case UART_RBR: return u->lcr & UART_LCR_DLAB ? u->dll : data_read(u);
+	case UART_IER: return u->lcr & UART_LCR_DLAB ? u->dlm : u->ier;
+	case UART_IIR: return iir_read(u);
+	case UART_LCR: return u->lcr;
+	case UART_MCR: return u->mcr;
+	case UART_LSR: return lsr_read(u);
+	case UART_MSR: return msr_read(u);
 	default: return u->scratch;
 	}
 }
 
 static void uart_write(struct vuart *u, unsigned reg, uint8_t value)
 {
-	bool dlab = u->lcr & LCR_DLAB;
+	bool dlab = u->lcr & UART_LCR_DLAB;
 
 	switch (reg) {
-	case REG_DATA:
+	case UART_RBR:
 		if (dlab)
 			u->dll = value;
 		else
 			data_write(u, value);
 		break;
-	case REG_IER:
+	case UART_IER:
 		if (dlab)
 			u->dlm = value;
 		else
 			ier_write(u, value);
 		break;
-	case REG_IIR: fcr_write(u, value); break;
-	case REG_LCR: lcr_write(u, value); break;
-	case REG_MCR: mcr_write(u, value); break;
-	case REG_SCR: u->scratch = value; break;
-	case REG_LSR: /* a factory test: ignored, as is a write to MSR */
-	case REG_MSR: break;
+	case UART_IIR: fcr_write(u, value); break;
+	case UART_LCR: lcr_write(u, value); break;
+	case UART_MCR: mcr_write(u, value); break;
+	case UART_SCR: u->scratch = value; break;
+	case UART_LSR: /* a factory test: ignored, as is a write to MSR */
+	case UART_MSR: break;
 	}
 }
 
@@ -421,9 +359,9 @@ static void uart_access(struct vm *vm, void *dev, struct bus_access *a)
 	if (unlikely(a->size != 1))
 		device_split(vm, dev, a, uart_access);
 	else if (a->write)
-		uart_write(u, a->offset % REGS, (uint8_t)a->value);
+		uart_write(u, a->offset % UART_PORTS, (uint8_t)a->value);
 	else
-		a->value = uart_read(u, a->offset % REGS);
+		a->value = uart_read(u, a->offset % UART_PORTS);
 }
 
 static void com1_access(struct vm *vm, void *dev, struct bus_access *a)
@@ -479,8 +417,8 @@ static void vuart_fini(struct vm *vm)
 }
 
 static const struct dev_ports vuart_ports[] = {
-	{ VUART_COM1, REGS, "COM1", com1_access },
-	{ VUART_COM2, REGS, "COM2", com2_access },
+	{ VUART_COM1, UART_PORTS, "COM1", com1_access },
+	{ VUART_COM2, UART_PORTS, "COM2", com2_access },
 	{ 0 },
 };
 
