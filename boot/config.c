@@ -101,15 +101,19 @@ void boot_config_read_host(const struct boot_info *info, struct options *o)
 {
 	const struct boot_module *m = find_config(info);
 	struct config_sink sink = { .report = ignore, .file = "" };
+	unsigned n = 0;
 
 	/* So early only the first 4 GiB are mapped. */
 	if (!m || !is_in_ram(info, m) || m->start.raw + m->size > 4 * GIB)
 		return;
-	/* One that is partly wrong is right in part: its console is where its errors are looked
-	 * for. */
+	/*
+	 * One that is partly wrong is right in part: its consoles are where its errors are looked
+	 * for.
+	 */
 	(void)!config_parse(hpa_ptr(m->start), m->size, &config, &sink);
-	if (!o->console_given && config.host.console_count)
-		str_copy(o->console, config.host.consoles[0], sizeof(o->console));
+	for (; !o->console_count && n < config.host.console_count; n++)
+		str_copy(o->consoles[n], config.host.consoles[n], sizeof(o->consoles[n]));
+	o->console_count = MAX(o->console_count, n);
 	if (!o->log_given)
 		o->log_level = config.host.log_level;
 }

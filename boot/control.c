@@ -137,7 +137,7 @@ static void body(void *arg)
  */
 static bool open_port(const char *spec)
 {
-	const struct uart_config *console = uart_console_config();
+	const struct uart_config *console;
 	struct uart_config config;
 
 	if (uart_parse(*spec ? spec : "com2", &config)) {
@@ -146,14 +146,16 @@ static bool open_port(const char *spec)
 			 spec);
 		return false;
 	}
-	if (console && console->port == config.port) {
-		if (*spec)
-			log_warn("control: %s is the console already", config.name);
-		return false;
+	for (unsigned i = 0; (console = uart_console_config(i)); i++) {
+		if (console->port == config.port) {
+			if (*spec)
+				log_warn("control: %s is a console already", config.name);
+			return false;
+		}
+		/* COM1 and COM3 share an interrupt, COM2 and COM4 too: it stays the console's. */
+		if (console->irq == config.irq)
+			config.irq = 0;
 	}
-	/* COM1 and COM3 share an interrupt, COM2 and COM4 too: it stays the console's. */
-	if (console && console->irq == config.irq)
-		config.irq = 0;
 	if (uart_init(&line.uart, &config)) {
 		if (*spec)
 			log_warn("control: there is no serial port %s", config.name);

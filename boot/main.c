@@ -81,13 +81,28 @@ static void parse_loader(uint32_t magic, uint32_t info)
 		      info);
 }
 
+/* Without one that works it is com1, where there is that. */
+static void init_consoles(void)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < options.console_count; i++)
+		if (uart_console_init(options.consoles[i]))
+			log_warn("boot: console=%s: no such serial port, or one that was named "
+				 "before",
+				 options.consoles[i]);
+		else
+			any = true;
+	if (!any && uart_console_init("com1"))
+		log_debug("boot: no serial port com1");
+}
+
 /* The console comes first: whatever is wrong later can be said. */
 static void init_options(void)
 {
 	options_wrong = options_parse(boot_info.cmdline, &options);
 	boot_config_read_host(&boot_info, &options);
-	if (uart_console_init(options.console) && uart_console_init("com1"))
-		log_warn("boot: no serial port for console=%s", options.console);
+	init_consoles();
 	log_set_level(options.log_level);
 	if (end_configure(options.exit)) {
 		log_error("options: \"exit=%s\" is wrong: acpi, bochs or a port number would be "

@@ -37,8 +37,12 @@ static int set_reset(struct options *o, const char *value)
 
 static int set_console(struct options *o, const char *value)
 {
-	o->console_given = true;
-	return str_copy(o->console, value, sizeof(o->console)) < sizeof(o->console) ? 0 : -EINVAL;
+	char *to = o->consoles[o->console_count];
+
+	if (o->console_count == ARRAY_SIZE(o->consoles))
+		return -ENOSPC;
+	o->console_count++;
+	return str_copy(to, value, sizeof(o->consoles[0])) < sizeof(o->consoles[0]) ? 0 : -EINVAL;
 }
 
 static int set_control(struct options *o, const char *value)
@@ -113,9 +117,7 @@ int options_parse(const char *line, struct options *o)
 	char word[WORD_MAX];
 	int err = 0;
 
-	*o = (struct options){
-		.console = "com1", .cpus = 1, .exit = "acpi", .log_level = LOG_INFO
-	};
+	*o = (struct options){ .cpus = 1, .exit = "acpi", .log_level = LOG_INFO };
 	while (*line) {
 		size_t n = 0;
 

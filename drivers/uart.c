@@ -35,7 +35,10 @@ static const struct uart_config known[] = {
 	{ "com4", 0x2e8, 3, UART_BASE_BAUD },
 };
 
-static struct uart console_uart;
+static struct {
+	struct uart ports[CONSOLES];
+	unsigned count;
+} consoles;
 
 static uint8_t read(const struct uart *u, enum uart_reg reg)
 {
@@ -448,28 +451,40 @@ static void tell_console(void *arg)
 
 int uart_console_init(const char *spec)
 {
-	struct uart *u = &console_uart;
+	struct uart *u = &consoles.ports[consoles.count];
 	struct uart_config config;
 	struct console console = { .ops = &ops, .device = u };
 	int err = uart_parse(spec, &config);
 
 	if (err)
 		return err;
+	if (consoles.count == CONSOLES)
+		return -ENOSPC;
+	for (unsigned i = 0; i < consoles.count; i++) {
+		if (consoles.ports[i].config.port == config.port)
+			return -EEXIST;
+		/* COM1 and COM3 share an interrupt, COM2 and COM4 too: the first one has it. */
+		if (consoles.ports[i].config.irq == config.irq)
+			config.irq = 0;
+	}
 	err = uart_init(u, &config);
 	if (err)
 		return err;
 	u->user = (struct uart_user){ .receive = receive_typed, .ready = tell_console };
 	console.name = u->config.name;
-	return console_add(&console);
+	err = console_add(&console);
+	if (!err)
+		consoles.count++;
+	return err;
 }
 
-const struct uart_config *uart_console_config(void)
+const struct uart_config *uart_console_config(unsigned i)
 {
-	return console_uart.fifo ? &console_uart.config : NULL;
+	return i < consoles.count ? &consoles.ports[i].config : NULL;
 }
 
 void uart_console_enable_irq(void)
 {
-	if (console_uart.fifo)
-		uart_enable_irq(&console_uart);
+	for (unsigned i = 0; i < consoles.count; i++)
+		uart_enable_irq(&consoles.ports[i]);
 }

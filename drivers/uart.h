@@ -65,10 +65,13 @@ void uart_panic_write(struct uart *u, const void *bytes, size_t n);
 /* Returns when the last bit is on the wire, or the port has stalled. */
 void uart_flush(struct uart *u);
 
-/* The port as a console: sets it up by spec and adds it. 0, -EINVAL, -ENODEV, -ENOSPC. */
+/*
+ * The port as a console: sets it up by spec and adds it. 0; -EINVAL: spec is wrong; -ENODEV: there
+ * is no such port; -EEXIST: it is one already; -ENOSPC.
+ */
 must_check int uart_console_init(const char *spec);
 /* Which port that is; NULL: none. */
-const struct uart_config *uart_console_config(void);
+const struct uart_config *uart_console_config(unsigned i);
 /* uart_enable_irq() for that port. */
 void uart_console_enable_irq(void);
 

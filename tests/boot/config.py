@@ -67,12 +67,16 @@ def test_grub(box):
     passed(box, run(box, TABLE, boot="iso", count=False))
 
 
-def test_first_that_starts(box):
+def test_those_that_start(box, emulator):
+    """All that are to start by themselves do, and the machine ends when the last of them has."""
     result = run(box, '[vm.a]\nmemory = "16M"\nkernel = "none.elf"\nautostart = false\n' +
-                 TABLE + '[vm.b]\nmemory = "16M"\nkernel = "hello.elf"\n',
+                 TABLE + '[vm.b]\nmemory = "16M"\nkernel = "hello.elf"\ndebug_ports = true\n',
                  [(HELLO, "hello.elf"), (INITRD, "none.elf")])
     passed(box, result)
-    box.expect(result, "the guest b is not started: one guest is run so far, and tiny is")
+    box.expect(result, "guest tiny ended: exit port, status 16")
+    box.expect(result, "guest b ended: exit port, status 16")
+    if "guest a ended" in result.output:
+        raise Failure("the guest that is not to start by itself has started")
 
 
 def test_cpus(box, emulator):

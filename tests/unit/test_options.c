@@ -34,11 +34,10 @@ static void assert_defaults(void)
 	assert_int_equal(o.memory, 0);
 	assert_false(o.debug_ports);
 	assert_false(o.end_on_reset);
-	assert_string_equal(o.console, "com1");
+	assert_int_equal(o.console_count, 0);
 	assert_string_equal(o.exit, "acpi");
 	assert_string_equal(o.crash, "");
 	assert_int_equal(o.log_level, LOG_INFO);
-	assert_false(o.console_given);
 	assert_false(o.log_given);
 }
 
@@ -46,9 +45,9 @@ static void given(void **state)
 {
 	(void)state;
 	assert_int_equal(parse("console=com1"), 0);
-	assert_true(o.console_given && !o.log_given);
+	assert_true(o.console_count == 1 && !o.log_given);
 	assert_int_equal(parse("log=info"), 0);
-	assert_true(!o.console_given && o.log_given);
+	assert_true(!o.console_count && o.log_given);
 }
 
 static void nothing_gives_the_defaults(void **state)
@@ -77,7 +76,14 @@ static void each_option(void **state)
 	assert_string_equal(o.control, "none");
 	assert_int_equal(parse("console=com2,9600"), 0);
 	assert_string_equal(o.control, "");
-	assert_string_equal(o.console, "com2,9600");
+	assert_string_equal(o.consoles[0], "com2,9600");
+	assert_int_equal(parse("console=com2 console=com1,9600"), 0);
+	assert_int_equal(o.console_count, 2);
+	assert_string_equal(o.consoles[0], "com2");
+	assert_string_equal(o.consoles[1], "com1,9600");
+	assert_int_equal(parse("console=com1 console=com2 console=com3 console=com4"), 0);
+	assert_int_equal(parse("console=com1 console=com2 console=com3 console=com4 console=0x2f8"),
+			 -EINVAL);
 	assert_int_equal(parse("exit=0xf4"), 0);
 	assert_string_equal(o.exit, "0xf4");
 	assert_int_equal(parse("crash=null"), 0);
@@ -187,7 +193,7 @@ static void long_words(void **state)
 	assert_true(fake_log_has(LOG_ERROR, "too long"));
 	/* The sizes that fit exactly. */
 	assert_int_equal(parse("console=0123456789012345678901234567890"), 0);
-	assert_int_equal(strlen(o.console), sizeof(o.console) - 1);
+	assert_int_equal(strlen(o.consoles[0]), sizeof(o.consoles[0]) - 1);
 	assert_int_equal(parse("console=01234567890123456789012345678901"), -EINVAL);
 	assert_int_equal(parse("exit=012345678901234"), 0);
 	assert_int_equal(parse("exit=0123456789012345"), -EINVAL);
