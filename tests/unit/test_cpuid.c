@@ -102,7 +102,7 @@ static void make(enum cpu_vendor vendor, uint32_t fill)
 				      .phys_bits = 39,
 				      .xcr0 = 0x3ff };
 	m.fill = fill;
-	m.vm.vcpu_count = 1;
+	m.vm.config.cpus = 1;
 	cpuid_init(&m.vm);
 }
 
@@ -281,7 +281,7 @@ static void topology(void **state)
 
 		make(CPU_INTEL, ~0u);
 		features.max_basic = 0x20;
-		m.vm.vcpu_count = count;
+		m.vm.config.cpus = count;
 		m.v.id = count - 1;
 		cpuid_init(&m.vm);
 		assert_int_equal(query(0, 0).eax, 0x1f);
@@ -303,7 +303,7 @@ static void topology(void **state)
 		assert_int_equal(query(4, 2).eax >> 14 & 0xfff, (1u << bits) - 1);
 		assert_int_equal(query(4, 3).eax, 0);
 		make(CPU_AMD, ~0u);
-		m.vm.vcpu_count = count;
+		m.vm.config.cpus = count;
 		cpuid_init(&m.vm);
 		assert_int_equal(query(0x80000008, 0).ecx, bits << 12 | (count - 1));
 		assert_int_equal(query(0x8000001e, 0).eax, count - 1);
