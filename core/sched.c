@@ -253,7 +253,11 @@ struct thread *sched_decide(struct cpu *c, enum thread_state state, bool pass)
 	uint64_t now = time_ns();
 	bool stays, moved;
 
-	hint_set(c->resched, false);
+	/*
+	 * Full barrier: either we see who is put into another queue now, or he sees that we have
+	 * been told of nobody since (find_idle()).
+	 */
+	__atomic_store_n(&c->resched, false, __ATOMIC_SEQ_CST);
 	runq_account(q, from, now);
 	cap_return(from);
 	from->state = state;

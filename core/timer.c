@@ -170,20 +170,35 @@ void timer_arm_ns(struct timer *t, uint64_t when_ns)
 	timer_arm_tsc(t, time_ns_to_tsc(when_ns));
 }
 
-void timer_cancel(struct timer *t)
+/*
+ * Whether t's function is running on another CPU at this moment, be it that t has been armed
+ * elsewhere since; on this one it is our caller.
+ */
+static bool fires_elsewhere(const struct timer *t)
 {
-	struct timers *q = lock_list_of(t);
 	unsigned own = this_cpu()->id;
 
-	if (t->armed)
-		list_remove(&t->link);
-	t->armed = false;
-	lock_drop(&q->lock);
-	/*
-	 * Its function may be running on another CPU at this moment, be it that t has been armed
-	 * elsewhere since; on this one it is our caller. Acquire: with the release in tick().
-	 */
+	/* Acquire: with the release in tick(). */
 	for (unsigned i = 0; i < __atomic_load_n(&clock.count, __ATOMIC_ACQUIRE); i++)
-		while (i != own && __atomic_load_n(&clock.cpus[i].firing, __ATOMIC_ACQUIRE) == t)
+		if (i != own && __atomic_load_n(&clock.cpus[i].firing, __ATOMIC_ACQUIRE) == t)
+			return true;
+	return false;
+}
+
+void timer_cancel(struct timer *t)
+{
+	bool fires;
+
+	do {
+		struct timers *q = lock_list_of(t);
+
+		if (t->armed)
+			list_remove(&t->link);
+		t->armed = false;
+		/* Under the lock, without which the function arms nothing: a periodic one does. */
+		fires = fires_elsewhere(t);
+		lock_drop(&q->lock);
+		if (fires)
 			__builtin_ia32_pause();
+	} while (fires);
 }

@@ -308,7 +308,7 @@ static void init_masks(struct vm *vm)
 void cpuid_init(struct vm *vm)
 {
 	struct vcpuid *c = &vm->cpuid;
-	unsigned count = vm->config.cpus;
+	unsigned count = vm->config.cpus; /* they are not made yet */
 
 	*c = (struct vcpuid){ 0 };
 	c->is_intel = features.vendor == CPU_INTEL;

@@ -281,6 +281,13 @@ static unsigned deliver_interrupt(struct vcpu *v, bool *injected)
 	if (*injected || !is_open(v))
 		return WINDOW_INTERRUPT;
 	pull_tpr(v);
+	/*
+	 * It may have asked for the look that follows. Left there, the request would be in the
+	 * guest with v, and others' requests would send no kick (vcpu_request()). One of others
+	 * that is taken off with it has its interrupt in IRR already.
+	 */
+	if (v->requests & REQUEST_IRQ)
+		__atomic_fetch_and(&v->requests, ~(uint32_t)REQUEST_IRQ, __ATOMIC_SEQ_CST);
 	vector = irqchip_take(v);
 	if (vector < 0) {
 		v->irq_wanted = vlapic_tpr_threshold(v);

@@ -471,6 +471,28 @@ static void virtual_interrupt_and_window(void **state)
 	assert_true(c->v_intr & V_IRQ);
 }
 
+/* The end of other windows leaves it where it is: it was lost where TPR had held it back. */
+static void virtual_interrupt_and_other_windows(void **state)
+{
+	struct vmcb_control *c = &m.vmcb->control;
+
+	(void)state;
+	for (unsigned other = WINDOW_NONE; other <= (WINDOW_TPR | WINDOW_NMI); other++) {
+		if (other & WINDOW_INTERRUPT)
+			continue;
+		m.v.rflags = RFLAGS_FIXED | RFLAGS_IF;
+		m.v.exit.shadow = 0;
+		svm_want_window(&m.v, other);
+		svm_inject(&m.v, &timer);
+		svm_want_window(&m.v, WINDOW_NONE);
+		assert_true(c->v_intr & V_IRQ);
+		assert_int_equal((c->v_intr & V_INTR_VECTOR_MASK) >> V_INTR_VECTOR_SHIFT, 0xec);
+		assert_false(c->intercept_1 & INTERCEPT_VINTR);
+		assert_false(c->intercept_cr & INTERCEPT_CR_WRITE(8));
+		assert_int_equal(run(VMEXIT_INTR, 0, 0)->kind, EXIT_HOST_IRQ | EXIT_DELIVERING);
+	}
+}
+
 /* It cannot be taken now, but is to be: the event that had begun before. */
 static void interrupts_that_must_go(void **state)
 {
@@ -647,6 +669,7 @@ int main(void)
 		TEST(injection),
 		TEST(virtual_interrupts),
 		TEST(virtual_interrupt_and_window),
+		TEST(virtual_interrupt_and_other_windows),
 		TEST(interrupts_that_must_go),
 		TEST(windows),
 		TEST(interrupted_deliveries),

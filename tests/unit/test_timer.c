@@ -288,6 +288,50 @@ static void cancel_waits_for_another_cpu(void **state)
 	pthread_join(thread, NULL);
 }
 
+static bool stay;
+static unsigned rounds;
+
+/* As a periodic timer's: at the end it arms itself again. */
+static void slow_and_again(void *arg)
+{
+	__atomic_fetch_add(&rounds, 1, __ATOMIC_SEQ_CST);
+	usleep(3000);
+	timer_arm_tsc(arg, tsc);
+}
+
+static void *periodic_cpu(void *arg)
+{
+	fake_cpu_use(&m.cpus[1]);
+	timer_arm_tsc(arg, tsc);
+	while (__atomic_load_n(&stay, __ATOMIC_SEQ_CST))
+		m.tick(NULL);
+	return NULL;
+}
+
+static void cancel_ends_one_that_arms_itself(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		unsigned then;
+
+		stay = true;
+		rounds = 0;
+		timer_init(&timers[0], slow_and_again, &timers[0]);
+		assert_int_equal(pthread_create(&thread, NULL, periodic_cpu, &timers[0]), 0);
+		while (!__atomic_load_n(&rounds, __ATOMIC_SEQ_CST))
+			usleep(100);
+		timer_cancel(&timers[0]);
+		assert_false(__atomic_load_n(&timers[0].armed, __ATOMIC_SEQ_CST));
+		then = __atomic_load_n(&rounds, __ATOMIC_SEQ_CST);
+		usleep(5000);
+		assert_int_equal(__atomic_load_n(&rounds, __ATOMIC_SEQ_CST), then);
+		__atomic_store_n(&stay, false, __ATOMIC_SEQ_CST);
+		pthread_join(thread, NULL);
+	}
+}
+
 static unsigned next_random(uint64_t *seed)
 {
 	*seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
@@ -355,6 +399,7 @@ int main(void)
 		cmocka_unit_test_setup(fire_may_arm_and_cancel, setup),
 		cmocka_unit_test_setup(each_cpu_has_its_own, setup),
 		cmocka_unit_test_setup(cancel_waits_for_another_cpu, setup),
+		cmocka_unit_test_setup(cancel_ends_one_that_arms_itself, setup),
 		cmocka_unit_test_setup(random_use, setup),
 	};
 

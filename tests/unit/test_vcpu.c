@@ -93,8 +93,9 @@ uint8_t vlapic_tpr(const struct vcpu *vcpu)
 
 void vlapic_set_tpr(struct vcpu *vcpu, uint8_t cr8)
 {
-	(void)vcpu;
 	chip.tpr = (uint8_t)(cr8 << 4);
+	if (chip.n)
+		vcpu->requests |= REQUEST_IRQ;
 }
 
 uint8_t vlapic_tpr_threshold(const struct vcpu *vcpu)
@@ -177,6 +178,9 @@ void pv_eoi_sync(struct vcpu *vcpu)
 {
 	vcpu->pv.eoi_offered = false;
 	pv.syncs++;
+	/* As an EOI behind which another interrupt waits. */
+	if (chip.n)
+		vcpu->requests |= REQUEST_IRQ;
 }
 
 void pv_clock_tsc_moved(struct vcpu *vcpu)
@@ -308,7 +312,7 @@ void vm_flush_nested(struct vm *m, struct vcpu *self)
 
 void irq_kick(struct cpu *c)
 {
-	assert_ptr_not_equal(c, &cpu);
+	assert_ptr_not_equal(c, this_cpu());
 	seen.kicks++;
 }
 
@@ -802,6 +806,45 @@ static void eois_without_exits(void **state)
 	assert_int_equal(pv.syncs, 3);
 }
 
+static struct cpu other_cpu;
+static struct thread other_thread;
+
+/* Another CPU asks for something while v is in the guest: it comes out. */
+static void kick_from_another(unsigned t)
+{
+	unsigned before = seen.kicks;
+
+	(void)t;
+	assert_int_equal(v->requests & ~(uint32_t)REQUEST_LOOK, 0);
+	other_cpu.thread = &other_thread;
+	fake_cpu_use(&other_cpu);
+	vcpu_kick(v);
+	fake_cpu_use(&cpu);
+	assert_int_equal(seen.kicks, before + 1);
+}
+
+/* What the entry itself has found out leaves no request behind that keeps kicks away. */
+static void kicked_in_the_guest_after_an_eoi(void **state)
+{
+	(void)state;
+	v->pv.eoi_msr = KVM_MSR_ENABLED;
+	v->pv.eoi_offered = true;
+	pend(0x31);
+	vcpu_kick(v);
+	run(2, kick_from_another);
+	assert_event(0, EVENT_INTERRUPT, 0x31);
+	/* The same with a TPR that has moved without an exit. */
+	chip.tpr = 0x20;
+	hw->regs[VREG_TPR] = 1;
+	v->pv.eoi_msr = 0;
+	v->pv.eoi_offered = false;
+	pend(0x32);
+	vcpu_kick(v);
+	run(2, kick_from_another);
+	assert_event(0, EVENT_INTERRUPT, 0x32);
+	assert_int_equal(chip.tpr, 0x10);
+}
+
 /* Requests --------------------------------------------------------------------------------------
  */
 
@@ -1285,6 +1328,7 @@ int main(void)
 		TEST(kicked_out_of_hlt),
 		TEST(kicked_before_hlt),
 		TEST(eois_without_exits),
+		TEST(kicked_in_the_guest_after_an_eoi),
 		TEST(resets_of_the_machine),
 		TEST(pauses),
 		TEST(others_wake_it),

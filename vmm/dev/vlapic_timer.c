@@ -50,8 +50,10 @@ static void timer_fire(void *arg)
 			next = now + l->timer_period;
 		__atomic_store_n(&l->timer_when, next, __ATOMIC_RELAXED);
 		timer_arm_ns(&l->timer, next);
-	} else {
+	} else if (l->timer_when) {
 		__atomic_store_n(&l->timer_when, 0, __ATOMIC_RELAXED);
+	} else {
+		/* One store: behind it, what there is may be the thread's next deadline already. */
 		__atomic_store_n(&l->tsc_deadline, 0, __ATOMIC_RELAXED);
 	}
 	timer_interrupt(v);

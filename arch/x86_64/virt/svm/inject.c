@@ -102,16 +102,19 @@ void svm_want_window(struct virt_vcpu *v, unsigned windows)
 {
 	struct svm_vcpu *s = svm_of(v);
 	struct vmcb_control *c = &vmcb_of(v)->control;
+	unsigned changed = s->windows ^ windows;
 	uint8_t vector;
 
-	if (s->windows == windows)
+	if (!changed)
 		return;
 	s->windows = windows;
 	/* The window's own virtual interrupt takes the place of the one that was injected. */
 	if ((windows & WINDOW_INTERRUPT) && withdraw(v, &vector))
 		c->event_injection =
 			vector | (uint64_t)SVM_EVENT_INTR << EVENT_TYPE_SHIFT | EVENT_VALID;
-	set_interrupt_window(c, windows & WINDOW_INTERRUPT);
+	/* Else it stays, whatever becomes of the other windows. */
+	if (changed & WINDOW_INTERRUPT)
+		set_interrupt_window(c, windows & WINDOW_INTERRUPT);
 	/*
 	 * CR8 also while V_IRQ is set: QEMU's emulation aborts when a guest moves to CR8 then
 	 * (tcg_handle_interrupt: assertion failed).
