@@ -143,13 +143,13 @@ static void print_stack(const struct view *w)
 		log_result("  none in the first %u words from %016lx on", STACK_WORDS, w->stack);
 }
 
-void dump_vcpu(struct vcpu *v)
+void dump_vcpu(struct vcpu *v, const char *when)
 {
 	struct virt_context c;
 	struct view w;
 
 	virt->get_context(&v->hw, &c);
-	log_error("vm: %s: vCPU %u when it was stopped:", v->vm->config.name, v->id);
+	log_error("vm: %s: vCPU %u %s:", v->vm->config.name, v->id, when);
 	print_registers(v, &c);
 	print_segments(v);
 	print_exits(&v->last);

@@ -97,12 +97,9 @@ static void exit_tpr(struct vcpu *v)
 	vcpu_attend(v);
 }
 
-/* A triple fault pulls the reset line of a PC. */
 static void exit_shutdown(struct vcpu *v)
 {
-	lock_take(&v->vm->lock);
-	vm_request_end(v->vm, VM_RESET, "triple fault");
-	lock_drop(&v->vm->lock);
+	vm_triple_fault(v);
 }
 
 /*

@@ -23,7 +23,8 @@ struct order {
 	struct list link;
 	enum life_verb verb;
 	struct life_error *error;
-	bool done; /* under done.lock */
+	bool done;    /* under done.lock */
+	bool refused; /* the asker's: there is no keeper any more */
 };
 
 /* Who waits for an order to be done, or for the last guest's end. */
@@ -343,7 +344,7 @@ int life_create(const struct vm_config *config)
 	if (thread_create(config->name, keep, vm))
 		return 0;
 	err = -ENOMEM;
-	vms_remove(vm);
+	close(vm); /* somebody may have found it already */
 err_name:
 	vm_destroy(vm);
 	return err;
@@ -361,7 +362,7 @@ static void post(void *arg)
 	if (!p->vm->life.closed)
 		list_insert_before(&p->vm->life.orders, &p->order->link);
 	else
-		p->order->done = true;
+		p->order->refused = true;
 }
 
 void life_order(const char *name, enum life_verb verb, struct life_error *e)
@@ -376,11 +377,13 @@ void life_order(const char *name, enum life_verb verb, struct life_error *e)
 	}
 	list_init(&o.link);
 	wait_post(&vm->ended, post, &(struct posting){ vm, &o });
-	if (o.done)
-		fail(e, "not-found", "%s has been destroyed", name);
 	/* Not held while it waits: a guest that is to be destroyed waits until nobody holds it. */
 	vm_put(vm);
-	wait_until(&all.done, is_done, &o);
+	/* Once it is posted, all else of the order is the keeper's until it is done. */
+	if (o.refused)
+		fail(e, "not-found", "%s has been destroyed", name);
+	else
+		wait_until(&all.done, is_done, &o);
 }
 
 static bool is_last_gone(void *arg)

@@ -120,6 +120,18 @@ static void run_cap(struct reply *r, unsigned argc, char **argv)
 	vm_put(vm);
 }
 
+/* A processor's number; cpu_count where there is none. */
+static unsigned parse_cpu(const char **s)
+{
+	unsigned n = 0;
+
+	if (**s < '0' || **s > '9')
+		return cpu_count;
+	for (; **s >= '0' && **s <= '9'; ++*s)
+		n = MIN(n * 10 + (unsigned)(**s - '0'), cpu_count);
+	return n;
+}
+
 /* "0-3,6", or "all". 0 where it is wrong. */
 static uint64_t parse_pin(const char *s)
 {
@@ -127,27 +139,22 @@ static uint64_t parse_pin(const char *s)
 
 	if (!strcmp(s, "all"))
 		return PIN_ALL;
-	while (*s) {
-		unsigned from = 0, to;
+	for (;; s++) {
+		unsigned from = parse_cpu(&s), to = from;
 
-		if (*s < '0' || *s > '9')
-			return 0;
-		while (*s >= '0' && *s <= '9' && from < CPUS_MAX)
-			from = from * 10 + (unsigned)(*s++ - '0');
-		to = from;
-		if (*s == '-')
-			for (to = 0, s++; *s >= '0' && *s <= '9' && to < CPUS_MAX; s++)
-				to = to * 10 + (unsigned)(*s - '0');
+		if (*s == '-') {
+			s++;
+			to = parse_cpu(&s);
+		}
 		if (to < from || to >= cpu_count)
 			return 0;
 		for (unsigned i = from; i <= to; i++)
 			pin |= BIT(i);
-		if (*s == ',')
-			s++;
-		else if (*s)
+		if (!*s)
+			return pin;
+		if (*s != ',')
 			return 0;
 	}
-	return pin;
 }
 
 static void run_pin(struct reply *r, unsigned argc, char **argv)

@@ -405,9 +405,7 @@ void vcpu_raise(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error)
 			(p->vector == VEC_PF && (is_contributory(vector) || vector == VEC_PF)));
 
 	if (p->type == EVENT_EXCEPTION && p->vector == VEC_DF) {
-		lock_take(&v->vm->lock);
-		vm_request_end(v->vm, VM_RESET, "triple fault");
-		lock_drop(&v->vm->lock);
+		vm_triple_fault(v);
 		return;
 	}
 	/* An interrupt whose delivery faults is lost to the fault, as on the hardware. */

@@ -109,6 +109,9 @@ static void forget(struct vm *vm)
 	vm->resetting = vm->pausing = false;
 	vm->parked = vm->paused = vm->left = vm->gone = 0;
 	vm->resets = 0;
+	vm->triple_faults = vm->triple_faults_told = 0;
+	vm->begun_ns = time_ns();
+	vm->frozen = false;
 	vm->pv_wall_msr = 0;
 	vm->hw.vcpu_count = vm->config.cpus;
 	cpuid_init(vm);

@@ -62,16 +62,21 @@ struct vm {
 	struct vm_memory memory;	    /* (c) the host memory behind mem */
 	struct vcpu *vcpus[VM_VCPUS];	    /* (c) */
 	unsigned vcpu_count;		    /* (c) */
-	unsigned lowest_turn; /* (a) who is asked first to take a lowest-priority interrupt */
-	enum vm_end end;      /* (D) */
-	unsigned exit_status; /* (D) what the guest wrote to the exit port */
-	char end_reason[160]; /* (D) */
-	bool resetting;	      /* (D) a reset was asked for and is not done */
-	unsigned parked;      /* (D) vCPUs that wait for it */
-	uint32_t resets;      /* (R) how many were done */
-	bool pausing;	      /* (R) no vCPU is to run; also read without */
-	unsigned paused;      /* (R) vCPUs that have parked for it */
-	uint64_t paused_at_ns, paused_at_tsc; /* of whoever pauses it: since when all have */
+	unsigned lowest_turn;	  /* (a) who is asked first to take a lowest-priority interrupt */
+	enum vm_end end;	  /* (D) */
+	unsigned exit_status;	  /* (D) what the guest wrote to the exit port */
+	char end_reason[160];	  /* (D) */
+	bool resetting;		  /* (D) a reset was asked for and is not done */
+	unsigned parked;	  /* (D) vCPUs that wait for it */
+	uint32_t resets;	  /* (R) how many were done */
+	uint64_t begun_ns;	  /* (D) its start, or its last reset */
+	unsigned triple_faults;	  /* (D) in a row, each soon after that */
+	uint32_t triple_fault_at; /* (D) `resets` at the last one */
+	unsigned triple_faults_told;	      /* (D) with all registers, since its start */
+	bool pausing;			      /* (R) no vCPU is to run; also read without */
+	unsigned paused;		      /* (R) vCPUs that have parked for it */
+	bool frozen;			      /* (D) the devices' clocks and the TSC stand still */
+	uint64_t paused_at_ns, paused_at_tsc; /* (D) since when */
 	struct wait_queue gathered;	      /* the parked vCPUs, and who waits for them */
 	struct wait_queue ended;	      /* for vm_wait() */
 	unsigned left, gone; /* (E) vCPUs that have left the loop; that nobody reaches any more */
@@ -128,6 +133,8 @@ void vm_join_reset(struct vcpu *v);
 void vm_pause(struct vm *vm);
 void vm_resume(struct vm *vm);
 bool vm_is_pausing(const struct vm *vm);
+/* The clocks show what they would if it were resumed now. Caller holds vm->lock. */
+void vm_catch_up(struct vm *vm);
 /* By a vCPU's thread that has seen REQUEST_PAUSE: until it is over, or an end or a reset comes. */
 void vm_join_pause(struct vcpu *v);
 /* By a vCPU's thread, last. */
@@ -154,6 +161,8 @@ void vm_memory_fini(struct vm *vm);
 void vm_request_end(struct vm *vm, enum vm_end how, const char *reason);
 /* A reset, whatever the config says of the guest's own. Caller holds vm->lock. */
 void vm_request_reset(struct vm *vm, const char *reason);
+/* A triple fault of v's, by its own thread: told, and a reset, unless it goes on like that. */
+void vm_triple_fault(struct vcpu *v);
 /* Stops this one VM, with a message on the log that says what happened; the format is printf's. */
 void vm_crash(struct vm *vm, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -76,15 +76,34 @@ void vm_pause(struct vm *vm)
 	lock_drop(&vm->lock);
 	wait_until(&vm->gathered, all_stand_still, vm);
 	devices_freeze(vm);
+	lock_take(&vm->lock);
 	vm->paused_at_ns = time_ns();
 	vm->paused_at_tsc = rdtsc();
+	vm->frozen = true;
+	lock_drop(&vm->lock);
+}
+
+/*
+ * Of a reset that comes while they stand still, too: it begins counts, which no clock may be set
+ * back behind. Timers that it sets going fire, and the guest hears of it later.
+ */
+void vm_catch_up(struct vm *vm)
+{
+	uint64_t now = time_ns(), tsc = rdtsc();
+
+	if (!vm->frozen)
+		return;
+	devices_thaw(vm, now - vm->paused_at_ns);
+	vm->tsc_offset -= tsc - vm->paused_at_tsc;
+	vm->paused_at_ns = now;
+	vm->paused_at_tsc = tsc;
 }
 
 void vm_resume(struct vm *vm)
 {
 	lock_take(&vm->lock);
-	devices_thaw(vm, time_ns() - vm->paused_at_ns);
-	vm->tsc_offset -= rdtsc() - vm->paused_at_tsc;
+	vm_catch_up(vm);
+	vm->frozen = false;
 	lock_drop(&vm->lock);
 	wait_post(&vm->gathered, finish, vm);
 }

@@ -3,6 +3,8 @@
  * A VM while it runs: its threads begin, gather for a reset, and end. Whoever ends or resets it
  * only asks; the vCPUs do it, each when it comes out of the guest.
  */
+#include "arch/x86_64/tsc.h"
+#include "core/timer.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/printf.h"
@@ -10,6 +12,9 @@
 #include "vmm/vm.h"
 
 enum { RESETS_TOLD = 16 };
+/* A guest whose CPU shuts down so often in a row, each time so soon after a start, stays down. */
+enum { TRIPLE_FAULTS = 10, TRIPLE_FAULTS_TOLD = 2 };
+#define TRIPLE_FAULT_NS 2000000000ull
 
 /* The vCPU sets v->thread itself, before it looks at its requests: vcpu_loop(). */
 static bool start_vcpu(struct vcpu *v)
@@ -141,7 +146,9 @@ static void reset_machine(struct vm *vm)
 {
 	tell_reset(vm);
 	lock_take(&vm->lock);
+	vm_catch_up(vm);
 	devices_reset(vm);
+	vm->begun_ns = time_ns();
 	lock_drop(&vm->lock);
 	for (unsigned i = 0; i < vm->vcpu_count; i++)
 		vcpu_reset(vm->vcpus[i]);
@@ -206,6 +213,7 @@ void vm_request_reset(struct vm *vm, const char *reason)
 	str_copy(vm->end_reason, reason, sizeof(vm->end_reason));
 	vm->resetting = true;
 	vm_request_all(vm, REQUEST_RESET);
+	wait_wake_all(&vm->gathered); /* those that are parked for a pause hear no requests */
 }
 
 void vm_request_end(struct vm *vm, enum vm_end how, const char *reason)
@@ -243,7 +251,7 @@ static void dump_own(const struct vm *vm)
 {
 	for (unsigned i = 0; i < vm->vcpu_count; i++)
 		if (vm->end == VM_RUNNING && vm->vcpus[i]->thread == thread_self())
-			dump_vcpu(vm->vcpus[i]);
+			dump_vcpu(vm->vcpus[i], "when it was stopped");
 }
 
 void vm_crash(struct vm *vm, const char *fmt, ...)
@@ -258,5 +266,46 @@ void vm_crash(struct vm *vm, const char *fmt, ...)
 	dump_own(vm);
 	lock_take(&vm->lock);
 	vm_request_end(vm, VM_CRASHED, text);
+	lock_drop(&vm->lock);
+}
+
+/*
+ * How many in a row by now: with no other reset between, each soon after the one before. Those of
+ * several vCPUs at once are one. *told: this one is to be told with all registers.
+ */
+static unsigned count_triple_fault(struct vm *vm, bool *told)
+{
+	unsigned n;
+
+	lock_take(&vm->lock);
+	if (!vm->triple_faults || vm->resets != vm->triple_fault_at) {
+		bool follows = vm->resets == vm->triple_fault_at + 1 &&
+			       time_ns() - vm->begun_ns < TRIPLE_FAULT_NS;
+
+		vm->triple_faults = follows ? vm->triple_faults + 1 : 1;
+		vm->triple_fault_at = vm->resets;
+	}
+	n = vm->triple_faults;
+	*told = vm->triple_faults_told < TRIPLE_FAULTS_TOLD;
+	vm->triple_faults_told += *told;
+	lock_drop(&vm->lock);
+	return n;
+}
+
+/* It pulls the reset line of a PC. */
+void vm_triple_fault(struct vcpu *v)
+{
+	struct vm *vm = v->vm;
+	bool told;
+
+	if (count_triple_fault(vm, &told) >= TRIPLE_FAULTS) {
+		vm_crash(vm, "%u triple faults in a row, each within %llu s of its start",
+			 TRIPLE_FAULTS, TRIPLE_FAULT_NS / NS_PER_S);
+		return;
+	}
+	if (told)
+		dump_vcpu(v, "at its triple fault");
+	lock_take(&vm->lock);
+	vm_request_end(vm, VM_RESET, "triple fault");
 	lock_drop(&vm->lock);
 }

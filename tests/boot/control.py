@@ -33,8 +33,9 @@ class Rig:
             server.bind(os.path.join(self.folder, "com1"))
             server.listen()
             server.settimeout(60)
-            m = machine.Machine(emulator="qemu", modules=[(CLOUD, words), (INITRD, "")],
-                                boot="direct", **settings)
+            settings.setdefault("modules", [(CLOUD, words), (INITRD, "")])
+            m = machine.Machine(emulator="qemu", boot="direct", **settings)
+            m = machine.name_modules(m, box.folder)
             command = machine.qemu_command(m, "", [
                 "-chardev", "socket,id=com1,path=%s" % os.path.join(self.folder, "com1"),
                 "-serial", "chardev:com1",
@@ -106,8 +107,8 @@ class Rig:
         os.rmdir(self.folder)
 
 
-def with_rig(box, script, words=WORDS):
-    rig = Rig(box, words)
+def with_rig(box, script, words=WORDS, **settings):
+    rig = Rig(box, words, **settings)
     try:
         script(rig)
     finally:

@@ -104,7 +104,7 @@ static void registers_and_code(void **state)
 	v.hw.gpr[RAX] = 0xfeed;
 	hw->regs[VREG_CR2] = 0xdeadbeef000;
 	memcpy(ram + CODE + 0x100, "\x0f\x0b\x90\xcc", 4);
-	dump_vcpu(&v);
+	dump_vcpu(&v, "when it was stopped");
 	assert_true(fake_log_has(LOG_ERROR, "vm: victim: vCPU 0 when it was stopped:"));
 	expect("rax 000000000000feed rbx 0000000000000000");
 	expect("r13 1234567890abcdef");
@@ -128,7 +128,7 @@ static void exits_in_order(void **state)
 	v.last.rip[250] = 0xcccc;
 	v.last.kind[3] = EXIT_CPUID; /* 256 exits ago */
 	v.last.rip[3] = 0xdddd;
-	dump_vcpu(&v);
+	dump_vcpu(&v, "when it was stopped");
 	newest = strstr(fake_log_text(), "at RIP 000000000000aaaa");
 	before = strstr(fake_log_text(), "at RIP 000000000000bbbb");
 	assert_non_null(newest);
@@ -145,7 +145,7 @@ static void callers(void **state)
 	memcpy(ram + CODE + 0x300, "\xff\xd0", 2);	       /* call rax, ends at 0x302 */
 	put64(STACK + 0xff0, 0x5208);
 	put64(STACK + 0xff8, 0x5302);
-	dump_vcpu(&v);
+	dump_vcpu(&v, "when it was stopped");
 	expect("#0  0000000000005208, at 0000000000006ff0");
 	expect("#1  0000000000005302, at 0000000000006ff8");
 	assert_null(strstr(fake_log_text(), "#2 "));
@@ -157,7 +157,7 @@ static void no_callers(void **state)
 	(void)state;
 	put64(STACK + 0xff0, 0x5400);
 	put64(STACK + 0xff8, 3);
-	dump_vcpu(&v);
+	dump_vcpu(&v, "when it was stopped");
 	expect("none in the first 256 words from 0000000000006ff0 on");
 }
 
@@ -168,7 +168,7 @@ static void tables_that_lead_nowhere(void **state)
 	(void)state;
 	hw->regs[VREG_CR3] = 0xfffffff000;
 	memcpy(before, ram, RAM);
-	dump_vcpu(&v);
+	dump_vcpu(&v, "when it was stopped");
 	expect("code at RIP: the guest's page tables do not lead there");
 	expect("none in the first 256 words");
 	assert_memory_equal(before, ram, RAM);
@@ -184,7 +184,7 @@ static void real_mode(void **state)
 	v.hw.rip = 0x20;
 	v.hw.gpr[RSP] = 0x80;
 	memcpy(ram + CODE + 0x20, "\xf4\xeb\xfd", 3);
-	dump_vcpu(&v);
+	dump_vcpu(&v, "when it was stopped");
 	expect("code at RIP: f4 eb fd 00");
 }
 

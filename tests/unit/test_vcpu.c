@@ -323,10 +323,14 @@ void vm_request_end(struct vm *m, enum vm_end how, const char *reason)
 {
 	assert_true(lock_held(&m->lock));
 	seen.how = how;
-	if (!strcmp(reason, "INIT"))
-		v->requests |= REQUEST_RESET;
-	else
-		assert_string_equal(reason, "triple fault");
+	assert_string_equal(reason, "INIT");
+	v->requests |= REQUEST_RESET;
+}
+
+void vm_triple_fault(struct vcpu *vcpu)
+{
+	assert_ptr_equal(vcpu, v);
+	seen.how = VM_RESET;
 }
 
 void exit_handle(struct vcpu *vcpu)

@@ -3,6 +3,7 @@
 #ifndef GUEST_ACPI_H
 #define GUEST_ACPI_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct acpi_header {
@@ -45,6 +46,11 @@ enum { FADT_RESET_REG_SUP = 1 << 10 };
 /* Each gives 0 when there is none, or when a checksum is wrong. */
 const struct acpi_header *acpi_find(const char *signature);
 const struct acpi_fadt *acpi_fadt(void);
+/* SLP_TYP of the DSDT's \_S5; -1: it has none. */
+int acpi_s5_type(const struct acpi_fadt *fadt);
+/* Into ACPI mode, where that takes asking; whether it is on. */
+bool acpi_turn_on(const struct acpi_fadt *fadt);
+void acpi_power_off(const struct acpi_fadt *fadt, int s5_type);
 /* The sum of all bytes: 0 for a sound table. */
 uint8_t acpi_sum(const void *table, uint32_t length);
 

@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: MIT
+"""The life of guests: what is ordered, what they do themselves, and what each leaves behind."""
+import contextlib
+import importlib.machinery
+import importlib.util
+import json
+import os
+import re
+import time
+import types
+
+import machine
+from boot_box import CLOUD, GUEST_PASS, INITRD, Failure, tail
+from control import CTL, Rig, expect
+
+LIFE = os.path.join(machine.BUILD, "guest", "life.elf")
+HOSTILE = os.path.join(machine.BUILD, "guest", "hostile.elf")
+TINY = [(LIFE, "life.elf"), (HOSTILE, "hostile.elf")]
+LINUX = [(CLOUD, "vmlinuz"), (INITRD, "initrd.gz")]
+ROUNDS, ROUNDS_OF_TWO = 1000, 200
+
+
+def plinthctl():
+    """tools/plinthctl as a module: a round trip is then no start of a program."""
+    loader = importlib.machinery.SourceFileLoader("plinthctl", CTL)
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("plinthctl", loader))
+    loader.exec_module(module)
+    return module
+
+
+def guest(name, do, **keys):
+    """A table of a plinth.toml: a tiny guest that starts when it is told to."""
+    keys = {"memory": "4M", "kernel": "life.elf", "cmdline": "do=" + do, "autostart": False,
+            "debug_ports": True, **keys}
+    return "[vm.%s]\n" % name + "".join("%s = %s\n" % (k, json.dumps(v)) for k, v in keys.items())
+
+
+class Plinth:
+    """A machine whose shell stays when no guest runs, and its control line."""
+
+    def __init__(self, rig):
+        self.rig = rig
+        self.ctl = plinthctl()
+        # One line at a time: the socket has one end.
+        options = types.SimpleNamespace(socket=rig.control, tty=None, timeout=60)
+        self.line = self.ctl.Line(options)
+
+    def ask(self, command, *arguments):
+        return self.line.ask(command, arguments)
+
+    def refused(self, code, command, *arguments):
+        try:
+            self.ask(command, *arguments)
+        except self.ctl.Refused as error:
+            expect(error.error.get("code") == code, "%s %s: %s instead of %s" % (
+                command, arguments, error.error, code))
+            return error.error["message"]
+        raise Failure("%s %s is done, and should not be" % (command, arguments))
+
+    def state(self, name):
+        return self.ask("vm", name)["state"]
+
+    def until_state(self, name, state, limit=60):
+        deadline = time.monotonic() + limit
+        while self.state(name) != state:
+            expect(time.monotonic() < deadline, "%s does not become %s but is %s; the last on COM1:"
+                   "\n%s" % (name, state, self.state(name), tail(self.rig.text()[-4000:])))
+            time.sleep(0.1)
+
+    def log(self):
+        return "\n".join(self.ask("log")["lines"])
+
+    def memory(self):
+        """By owner; and, apart, Plinth's own page tables, which keep what they have grown to."""
+        owners = {row["owner"]: row["used"] for row in self.ask("mem")["owners"]}
+        return owners, owners.pop("own page tables")
+
+
+@contextlib.contextmanager
+def plinth(box, *guests, cpus=2, modules=TINY):
+    config = box.file("config.toml", ('[host]\nwhen_last_ends = "shell"\n' + "".join(guests))
+                      .encode())
+    rig = Rig(box, "", config=config, modules=modules, memory=0, machine_memory=768, cpus=cpus)
+    try:
+        rig.until("the shell has the machine|starts with")
+        yield Plinth(rig)
+        if re.search("panic", rig.text(), re.IGNORECASE):
+            raise Failure("Plinth panicked:\n" + tail(rig.text()))
+    finally:
+        rig.close()
+
+
+# What an order does in each state: the state that follows, or the error.
+VERBS = {
+    "start": {"stopped": "running", "crashed": "running"},
+    "pause": {"running": "paused"},
+    "resume": {"paused": "running"},
+    "reset": {"running": "running", "paused": "paused"},
+    "button": {"running": "running"},
+    "stop": {"running": "stopped", "paused": "stopped", "crashed": "stopped"},
+}
+STATES = ("stopped", "running", "paused", "crashed")
+
+
+def bring(p, name, state):
+    """A guest in this state, whatever it was in before."""
+    p.ask("destroy", name)
+    p.ask("create", name, "memory=4M", "kernel=life.elf",
+          "cmdline=do=" + ("gone" if state == "crashed" else "wait"))
+    if state != "stopped":
+        p.ask("start", name)
+    if state == "paused":
+        p.ask("pause", name)
+    p.until_state(name, state)
+
+
+def test_verbs(box):
+    """Every order in every state."""
+    with plinth(box, guest("a", "wait")) as p:
+        for verb, does in VERBS.items():
+            for state in STATES:
+                bring(p, "a", state)
+                if state not in does:
+                    message = p.refused("wrong-state", verb, "a")
+                    expect("%s: a is %s: " % (verb, state) in message, message)
+                    expect(p.state("a") == state, "%s changes what is %s" % (verb, state))
+                    continue
+                p.ask(verb, "a")
+                # One that crashes does so again when it is started.
+                expect(p.state("a") in (does[state], "crashed" if state == "crashed" else ""),
+                       "%s: from %s to %s" % (verb, state, p.state("a")))
+        for state in STATES:
+            bring(p, "a", state)
+            p.ask("destroy", "a")
+            p.refused("not-found", "vm", "a")
+            p.ask("create", "a", "memory=4M", "kernel=life.elf")
+        for verb in [*VERBS, "destroy"]:
+            p.refused("not-found", verb, "nobody")
+        p.refused("exists", "create", "a", "memory=4M", "kernel=life.elf")
+
+
+def test_ends(box):
+    """What guests do themselves, and what their configs have for it."""
+    guests = [guest("button", "button"), guest("off", "off"), guest("gone", "gone"),
+              guest("reset", "reset"), guest("triple", "triple"), guest("pass", "check ms=200"),
+              guest("reset-stop", "reset", on_reboot="stop"),
+              guest("off-destroy", "off", on_poweroff="destroy"),
+              guest("gone-restart", "gone", on_crash="restart")]
+    with plinth(box, *guests) as p:
+        for name, state in (("off", "stopped"), ("gone", "crashed"), ("pass", "stopped"),
+                            ("reset-stop", "stopped"), ("triple", "crashed"),
+                            ("gone-restart", "crashed")):
+            p.ask("start", name)
+            p.until_state(name, state)
+        log = p.log()
+        for said in ("guest off ended: powered off, status 0", "guest pass ended: exit port, status "
+                     "%d" % GUEST_PASS, "guest reset-stop ended: reset, status 0",
+                     "guest gone ended: stopped by Plinth, status 126",
+                     "triple is stopped: 10 triple faults in a row",
+                     r"gone-restart has ended 5 times in a row"):
+            expect(re.search(said, log), "the log does not say '%s':\n%s" % (said, tail(log, 80)))
+        expect(log.count("gone-restart is stopped: ") == 5, "restarts:\n" + log)
+        expect(log.count("vCPU 0 at its triple fault") == 2, "triple faults:\n" + log)
+        p.ask("start", "off-destroy")
+        deadline = time.monotonic() + 60
+        while any(row["name"] == "off-destroy" for row in p.ask("vms")["vms"]):
+            expect(time.monotonic() < deadline, "off-destroy is still there")
+        p.ask("start", "reset")
+        p.rig.until(r"vm: reset is reset .*, 32 times by now")
+        p.ask("stop", "reset")
+        p.ask("start", "button")
+        time.sleep(2)
+        expect(p.state("button") == "running", "nobody has pressed the button")
+        p.ask("button", "button")
+        p.until_state("button", "stopped")
+        expect("guest button ended: powered off" in p.log(), p.log())
+
+
+def rounds(p, names, count):
+    for number in range(count):
+        do = ("wait", "spin", "off")[number % 3]
+        for name in names:
+            p.ask("create", name, "memory=4M", "kernel=life.elf", "cmdline=do=" + do)
+            p.ask("start", name)
+        for name in names:
+            p.ask("destroy", name)
+
+
+TABLES_MAX = 32 << 10  # which the last of many rounds may find to be more than after the first
+
+
+def leaks(box, names, count):
+    with plinth(box) as p:
+        rounds(p, names, 3)  # what grows once, has grown
+        before, tables_before = p.memory()
+        rounds(p, names, count)
+        after, tables_after = p.memory()
+        expect(before == after, "after %d rounds of %d: %s; before them %s" % (
+            count, len(names), after, before))
+        expect(tables_after - tables_before <= TABLES_MAX, "Plinth's page tables have grown from %d "
+               "to %d bytes" % (tables_before, tables_after))
+
+
+def test_no_leak(box):
+    leaks(box, ["a"], ROUNDS)
+
+
+def test_no_leak_of_two(box):
+    leaks(box, ["a", "b"], ROUNDS_OF_TWO)
+
+
+def linux(p):
+    """Seconds since Linux has started, as it says itself."""
+    since = p.rig.here()
+    p.ask("type", "linux", "cat /proc/uptime\\r")
+    p.rig.until(r"\n\d+\.\d\d \d+\.\d\d\r", since)
+    return float(re.search(r"\n(\d+\.\d\d) ", p.rig.text(since)).group(1))
+
+
+PAUSE = 8  # seconds
+
+
+def test_pause_linux(box):
+    """Time stands still for a paused Linux, its console too; it goes on as if nothing had been."""
+    config = guest("linux", "", kernel="vmlinuz", initrd="initrd.gz", memory="256M", autostart=True,
+                   cmdline="console=ttyS0 quiet cryptomgr.notests")
+    with plinth(box, config, modules=LINUX) as p:
+        p.rig.until(r"[#$] (\x1b\[\S*)?$")
+        p.ask("type", "linux", "while :; do echo tick; sleep 0.2; done &\\r")
+        p.rig.until("tick\r\ntick")
+        first, began = linux(p), time.monotonic()
+        p.ask("pause", "linux")
+        time.sleep(0.5)  # what was on its way to the terminal
+        silent = p.rig.here()
+        p.ask("type", "linux", "echo typed-while-it-$((1+1))\\r")
+        time.sleep(PAUSE)
+        expect(p.rig.here() == silent, "a paused guest says:\n" + p.rig.text(silent))
+        p.ask("resume", "linux")
+        p.rig.until("typed-while-it-2", silent)
+        second, passed = linux(p), time.monotonic() - began
+        expect(second - first < passed - PAUSE + 1, "of %.1f s in which it paused for %d, Linux has "
+               "seen %.1f" % (passed, PAUSE, second - first))
+        # What watches over clocks and CPUs has had its time to complain.
+        time.sleep(5)
+        since = p.rig.here()
+        p.ask("type", "linux", "kill %1; dmesg | grep -iE 'stall|unstable|lockup|hung|watchdog:'; "
+              "echo no-\\\\more\\r")
+        p.rig.until("no-more", since)
+        expect(not re.search(r"\[ *\d+\.\d+\].*(?i:stall|unstable|lockup|hung)", p.rig.text()),
+               "Linux complains:\n" + tail(p.rig.text()))
+        p.ask("pause", "linux")
+        p.ask("destroy", "linux")
+
+
+test_no_leak.seconds = test_pause_linux.seconds = 40
