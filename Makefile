@@ -12,14 +12,14 @@ say = $(if $(filter 0,$(V)),@printf '  %-7s %s\n' $(1) $(2))
 
 # What the machine of `make run` is; each may be given on the command line (`make help`).
 export EMU ?= qemu
-export ACCEL KERNEL INITRD CMDLINE CPUS VCPUS MEM MACHINE_MEM PLINTH COUNT DIRECT BOOT CONFIG MODULES
+export ACCEL KERNEL INITRD CMDLINE CPUS VCPUS MEM MACHINE_MEM PLINTH COUNT DIRECT BOOT CONFIG MODULES DEMO
 
 # Each goal needs the packages of some purposes (the second column of tools/packages). The check is
 # made while this file is read, so that it comes before the first compiler call, also with -j.
 PURPOSES := build
 PURPOSES += $(if $(filter run iso gdb linux memtest,$(GOALS)),run $(EMU))
 PURPOSES += $(if $(filter gdb,$(GOALS)),gdb)
-PURPOSES += $(if $(filter plinth-check,$(GOALS))$(CONFIG),check)
+PURPOSES += $(if $(filter plinth-check,$(GOALS))$(CONFIG)$(DEMO),check)
 PURPOSES += $(if $(filter iso test test-all,$(GOALS)),iso)
 PURPOSES += $(if $(filter test test-all bench guests,$(GOALS)),run qemu bochs gdb test)
 PURPOSES += $(if $(filter format,$(GOALS)),test)
@@ -138,7 +138,7 @@ guests: ## build the tiny test guests into build/guest/
 	$(Q)$(MAKE) -s --no-print-directory -C tests/guest
 
 # Commands ---------------------------------------------------------------------------------------
-NEEDS := $(if $(DIRECT),,$(B)/plinth.elf) $(if $(INITRD)$(KERNEL),,$(B)/initrd.cpio.gz) $(if $(CONFIG),$(B)/plinth-check)
+NEEDS := $(if $(DIRECT),,$(B)/plinth.elf) $(if $(INITRD)$(KERNEL),,$(B)/initrd.cpio.gz) $(if $(CONFIG)$(DEMO),$(B)/plinth-check)
 
 run: $(NEEDS) ## start Plinth in an emulator with a Linux guest; the guest's shell is on this terminal
 	@tools/run

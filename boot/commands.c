@@ -8,12 +8,12 @@
 #include "core/log.h"
 #include "core/pmem.h"
 #include "drivers/end.h"
-#include "vmm/vconsole.h"
 #include "vmm/life.h"
+#include "vmm/top.h"
+#include "vmm/vconsole.h"
 #include "vmm/vms.h"
 
 const struct shell_table *const commands[] = {
-	&vms_commands,	    &life_commands, &guest_commands,
-	&vconsole_commands, &cpus_commands, &pmem_commands,
-	&log_commands,	    &end_commands,  NULL,
+	&vms_commands,	&top_commands,	&life_commands, &guest_commands, &vconsole_commands,
+	&cpus_commands, &pmem_commands, &log_commands,	&end_commands,	 NULL,
 };

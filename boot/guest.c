@@ -97,6 +97,11 @@ static unsigned start_all(const struct config *c)
 		else if (n++ == 0)
 			print_cost(&c->vms[i]);
 	}
+	if (n > 1)
+		log_info("boot: %u guests run; Ctrl-] leads to the shell, there \"attach NAME\" to "
+			 "a "
+			 "guest",
+			 n);
 	return n;
 }
 

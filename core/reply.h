@@ -11,6 +11,8 @@
 #include "lib/types.h"
 
 enum { REPLY_BUFFER = 256, REPLY_TEXT = 768, REPLY_COLUMNS = 16 };
+/* Lines that ask, each by a thread of its own. */
+enum { REPLY_LINES = 2 };
 
 /* width: at least so many characters in text; negative: the values stand at the right. */
 struct reply_column {

@@ -61,6 +61,15 @@ void sched_set_group(struct thread *t, struct sched_group *g);
 /* Right also while t runs. */
 void thread_times(struct thread *t, struct thread_times *times);
 
+/* What a CPU does at a moment. */
+struct sched_view {
+	char runs[24];	  /* the name of the thread that runs */
+	bool idle;	  /* it is the idle thread */
+	unsigned ready;	  /* threads that wait in its queue */
+	uint64_t idle_ns; /* for how long it has been idle, ever */
+};
+void sched_look(struct cpu *c, struct sched_view *view);
+
 /*
  * The threads of a guest, which have one cap: percent of one CPU for all together, 0: none. NULL:
  * no memory. It lives until sched_group_put() and the last of its threads' end.

@@ -6,6 +6,7 @@
 #include "core/irq.h"
 #include "core/runq.h"
 #include "lib/errno.h"
+#include "lib/string.h"
 
 void sched_kick(struct cpu *c)
 {
@@ -257,6 +258,22 @@ void thread_times(struct thread *t, struct thread_times *times)
 		times->ready += ns;
 	else if (t->state == THREAD_BLOCKED)
 		times->blocked += ns;
+	lock_drop(&q->lock);
+}
+
+void sched_look(struct cpu *c, struct sched_view *view)
+{
+	struct runq *q = runq_of(c);
+	struct thread_times idle;
+
+	thread_times(c->idle, &idle);
+	*view = (struct sched_view){ .idle_ns = idle.running };
+	/* Threads are switched under the lock, so the one that runs does not go meanwhile. */
+	lock_take(&q->lock);
+	str_copy(view->runs, c->thread->name, sizeof(view->runs));
+	view->idle = c->thread == c->idle;
+	list_for_each (at, &q->ready)
+		view->ready++;
 	lock_drop(&q->lock);
 }
 

@@ -10,6 +10,8 @@
 #include "drivers/console.h"
 #include "lib/printf.h"
 
+_Static_assert((int)VCONSOLE_LINES == (int)REPLY_LINES, "a line asks and shows");
+
 enum { PREFIXED_HOLD = 4096 /* what holds a writer in the mode that shows all */ };
 
 void vconsole_catch_up(struct vconsole *c, enum vconsole_line line)

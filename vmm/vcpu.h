@@ -12,6 +12,7 @@
 #include "vmm/gwalk.h"
 #include "vmm/msr.h"
 #include "vmm/pv.h"
+#include "vmm/top.h"
 
 struct vm;
 struct thread;
@@ -57,7 +58,8 @@ struct vcpu {
 	uint64_t counts[EXIT_DELIVERING + EXIT_KINDS];
 	struct dump_exits last; /* (v) */
 	struct vmsr msr;
-	struct vpv pv; /* (v) */
+	struct vpv pv;			    /* (v) */
+	struct top_look looks[REPLY_LINES]; /* (D) */
 	struct fpu fpu;
 	struct fetch fetch;
 };

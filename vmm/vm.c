@@ -84,8 +84,10 @@ static void console_input(void *arg, uint8_t byte)
 {
 	struct vm *vm = arg;
 
+	/* A guest that is off hears nothing. */
 	lock_take(&vm->lock);
-	vuart_receive(vm, 0, &byte, 1);
+	if (vm->has_devices)
+		vuart_receive(vm, 0, &byte, 1);
 	lock_drop(&vm->lock);
 }
 
@@ -94,11 +96,20 @@ static void console_ready(void *arg)
 	struct vm *vm = arg;
 
 	lock_take(&vm->lock);
-	vuart_transmit_ready(vm, 0);
+	if (vm->has_devices)
+		vuart_transmit_ready(vm, 0);
 	lock_drop(&vm->lock);
 }
 
 static const struct vconsole_ops console_ops = { .ready = console_ready, .input = console_input };
+
+/* Whether those who type at its console reach its serial port. */
+static void set_devices(struct vm *vm, bool has)
+{
+	lock_take(&vm->lock);
+	vm->has_devices = has;
+	lock_drop(&vm->lock);
+}
 
 /* As if it had never run. */
 static void forget(struct vm *vm)
@@ -143,6 +154,7 @@ int vm_build(struct vm *vm)
 	err = vm_load(vm);
 	if (err)
 		goto err_load;
+	set_devices(vm, true);
 	return 0;
 err_load:
 	devices_fini(vm);
@@ -161,6 +173,7 @@ err_nested:
 
 void vm_dismantle(struct vm *vm)
 {
+	set_devices(vm, false);
 	devices_fini(vm);
 	vcpus_destroy(vm);
 	virt->vm_fini(&vm->hw);

@@ -62,6 +62,7 @@ struct vm {
 	struct vm_memory memory;	    /* (c) the host memory behind mem */
 	struct vcpu *vcpus[VM_VCPUS];	    /* (c) */
 	unsigned vcpu_count;		    /* (c) */
+	bool has_devices;		    /* (D) */
 	unsigned lowest_turn;	  /* (a) who is asked first to take a lowest-priority interrupt */
 	enum vm_end end;	  /* (D) */
 	unsigned exit_status;	  /* (D) what the guest wrote to the exit port */

@@ -180,20 +180,12 @@ static void run_vms(struct reply *r, unsigned argc, char **argv)
 	reply_table_end(r);
 }
 
-/* One vCPU at a moment. */
-struct glimpse {
-	bool is_there, halted, waits;
-	unsigned cpu;
-	uint64_t exits;
-	struct thread_times times;
-};
-
-/* False: there is no such vCPU (any more). Its thread does not go while the lock is held. */
-static bool glimpse(struct vm *vm, unsigned i, struct glimpse *g)
+/* A vCPU's thread does not go while the lock is held. */
+bool vms_glimpse(struct vm *vm, unsigned i, struct vcpu_glimpse *g)
 {
 	const struct vcpu *v;
 
-	*g = (struct glimpse){ 0 };
+	*g = (struct vcpu_glimpse){ 0 };
 	lock_take(&vm->lock);
 	v = i < vm->vcpu_count ? vm->vcpus[i] : NULL;
 	if (v) {
@@ -211,7 +203,7 @@ static bool glimpse(struct vm *vm, unsigned i, struct glimpse *g)
 	return v;
 }
 
-static const char *glimpse_state(const struct glimpse *g)
+const char *vms_glimpse_state(const struct vcpu_glimpse *g)
 {
 	if (!g->is_there)
 		return "gone";
@@ -225,13 +217,13 @@ static void put_vcpus(struct reply *r, struct vm *vm)
 						       { "run-ms", -10 },    { "steal-ms", -8 },
 						       { "blocked-ms", -10 } };
 	const uint64_t ns_per_ms = 1000000;
-	struct glimpse g;
+	struct vcpu_glimpse g;
 
 	reply_table(r, "vcpus", columns, ARRAY_SIZE(columns));
-	for (unsigned i = 0; glimpse(vm, i, &g); i++) {
+	for (unsigned i = 0; vms_glimpse(vm, i, &g); i++) {
 		reply_row(r);
 		reply_number(r, NULL, i);
-		reply_text(r, NULL, "%s", glimpse_state(&g));
+		reply_text(r, NULL, "%s", vms_glimpse_state(&g));
 		reply_number(r, NULL, g.cpu);
 		reply_number(r, NULL, g.exits);
 		reply_number(r, NULL, g.times.running / ns_per_ms);

@@ -3,6 +3,7 @@
 #ifndef VMM_VMS_H
 #define VMM_VMS_H
 
+#include "core/sched.h"
 #include "core/shell.h"
 
 struct vm;
@@ -21,6 +22,17 @@ void vm_put(struct vm *vm);
 bool vms_complete(unsigned argument, unsigned n, char word[SHELL_CANDIDATE]);
 /* As vm_find(); where there is none, r gets the error that says which there are. */
 struct vm *vms_find_for(struct reply *r, const char *name);
+
+/* One vCPU at a moment. */
+struct vcpu_glimpse {
+	bool is_there, halted, waits;
+	unsigned cpu;
+	uint64_t exits;
+	struct thread_times times;
+};
+/* False: there is no such vCPU (any more). */
+bool vms_glimpse(struct vm *vm, unsigned i, struct vcpu_glimpse *g);
+const char *vms_glimpse_state(const struct vcpu_glimpse *g);
 
 /* Logs why its vCPUs have left the guest, and how often. */
 void vms_print_exits(struct vm *vm);

@@ -24,8 +24,10 @@ class Typist:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.environ.update(settings, TERM="xterm")
-            for name in ("KERNEL", "INITRD", "CMDLINE", "COUNT", "DIRECT", "BOOT"):
-                os.environ.pop(name, None)
+            for name in ("KERNEL", "INITRD", "CMDLINE", "COUNT", "DIRECT", "BOOT", "CONFIG",
+                         "MODULES", "DEMO", "CPUS", "VCPUS", "MEM", "MACHINE_MEM", "PLINTH"):
+                if name not in settings:
+                    os.environ.pop(name, None)
             os.execv(os.path.join(machine.TOP, "tools", "run"), ["run"])
         self.cooked = termios.tcgetattr(self.fd)
 
@@ -71,8 +73,9 @@ class Typist:
         return self.seen[-1500:].decode("utf-8", "replace")
 
 
-def with_typist(emulator, limit, script):
-    typist = Typist({"EMU": emulator, "ACCEL": "tcg" if emulator == "qemu" else ""}, limit)
+def with_typist(emulator, limit, script, **settings):
+    typist = Typist({"EMU": emulator, "ACCEL": "tcg" if emulator == "qemu" else "", **settings},
+                    limit)
     try:
         script(typist)
     finally:
