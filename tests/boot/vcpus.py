@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Debian's kernel on several vCPUs: it uses them all, and takes each away and back again."""
+"""Debian's kernel on several vCPUs: it uses them all, takes each away and back again, and they fight
+for its locks; on one physical CPU and on several."""
 import re
 
 from boot_box import CLOUD, INITRD, Failure, between, tail
@@ -18,12 +19,21 @@ def value(text, name):
     return found.group(1) if found else ""
 
 
-def check_smp(box, emulator, vcpus):
-    modules = [(CLOUD, WORDS[emulator] % "smp"), (INITRD, "")]
-    result = box.run(modules, vcpus=vcpus, guest_ports=True, timeout=600)
+def run(box, emulator, script, vcpus, cpus=1):
+    """What the script said."""
+    modules = [(CLOUD, WORDS[emulator] % script), (INITRD, "")]
+    result = box.run(modules, vcpus=vcpus, cpus=cpus, guest_ports=True, timeout=600)
     box.expect_no_fault(result)
     box.expect(result, "guest ended: powered off")
-    said = between(result.output, "smp")
+    wrong = [line for level, _, line in messages(result.output)
+             if (level <= WARNING or COMPLAINT.search(line)) and not KNOWN.search(line)]
+    if wrong:
+        raise Failure("the kernel complains:\n" + "\n".join(wrong))
+    return between(result.output, script)
+
+
+def check_smp(box, emulator, vcpus, cpus=1):
+    said = run(box, emulator, "smp", vcpus, cpus)
     right = {"nproc": str(vcpus), "cpuinfo": str(vcpus), "cores": str(vcpus), "packages": "0",
              "apicids": " ".join(str(i) for i in range(vcpus))}
     for name, text in right.items():
@@ -31,10 +41,12 @@ def check_smp(box, emulator, vcpus):
             raise Failure("%s is '%s' and not '%s'" % (name, value(said, name), text))
     if not re.search("^PASS hotplug$", said, re.MULTILINE):
         raise Failure("CPUs do not go and come back:\n" + tail(said, 60))
-    wrong = [line for level, _, line in messages(result.output)
-             if (level <= WARNING or COMPLAINT.search(line)) and not KNOWN.search(line)]
-    if wrong:
-        raise Failure("the kernel complains:\n" + "\n".join(wrong))
+
+
+def check_contend(box, emulator, vcpus, cpus=1):
+    said = run(box, emulator, "contend", vcpus, cpus)
+    if not re.search("^PASS contend$", said, re.MULTILINE):
+        raise Failure("what was to be done was not all done:\n" + tail(said, 60))
 
 
 def test_two(box, emulator):
@@ -45,5 +57,18 @@ def test_four(box, emulator):
     check_smp(box, emulator, 4)
 
 
-test_two.seconds = test_four.seconds = 60
-test_four.long = ("bochs",)
+def test_four_on_two(box, emulator):
+    check_smp(box, emulator, 4, cpus=2)
+
+
+def test_contend(box, emulator):
+    check_contend(box, emulator, 2)
+
+
+def test_contend_on_two(box, emulator):
+    check_contend(box, emulator, 4, cpus=2)
+
+
+test_two.seconds = test_four.seconds = test_four_on_two.seconds = 60
+test_contend.seconds = test_contend_on_two.seconds = 60
+test_four.long = test_four_on_two.long = test_contend_on_two.long = ("bochs",)
