@@ -459,10 +459,10 @@ static void kvms_leaves(void **state)
 		assert_memory_equal(name, "KVMKVMKVM\0\0\0", 12);
 		assert_int_equal(r.eax, 0x40000101);
 		r = query(0x40000101, 0);
-		assert_int_equal(r.eax, 0x01000a6b);
+		assert_int_equal(r.eax, 0x01000aeb);
 		assert_int_equal(r.ebx | r.ecx | r.edx, 0);
 		r = query(0x40000102, 0);
-		assert_int_not_equal(r.eax, 0x01000a6b);
+		assert_int_not_equal(r.eax, 0x01000aeb);
 	}
 }
 

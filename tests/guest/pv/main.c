@@ -15,6 +15,7 @@ enum {
 	CLOCKSOURCE2 = 1 << 3,
 	STEAL_TIME = 1 << 5,
 	PV_EOI = 1 << 6,
+	PV_UNHALT = 1 << 7,
 	PV_SEND_IPI = 1 << 11,
 	MSR_WALL = 0x4b564d00,
 	MSR_TIME = 0x4b564d01,
@@ -64,7 +65,7 @@ static uint64_t clock_ns(void)
 static void test_leaf(void)
 {
 	struct cpuid_regs r = cpuid(LEAF, 0);
-	const uint32_t wanted = CLOCKSOURCE2 | STEAL_TIME | PV_EOI | PV_SEND_IPI;
+	const uint32_t wanted = CLOCKSOURCE2 | STEAL_TIME | PV_EOI | PV_UNHALT | PV_SEND_IPI;
 
 	check_true("KVM's name", !memcmp(&r.ebx, "KVMKVMKVM\0\0\0", 12));
 	check_eq("its highest leaf", LEAF + 1, r.eax);
