@@ -60,7 +60,7 @@ void svm_take_back(struct virt_vcpu *v)
 	x->kind |= EXIT_DELIVERING;
 }
 
-void svm_inject(struct virt_vcpu *v, const struct vm_event *e)
+static __attribute__((noinline)) void inject_event(struct virt_vcpu *v, const struct vm_event *e)
 {
 	struct vmcb_control *c = &vmcb_of(v)->control;
 	uint8_t vector;
@@ -70,12 +70,6 @@ void svm_inject(struct virt_vcpu *v, const struct vm_event *e)
 		(void)withdraw(v, &vector);
 		return;
 	}
-	if (e->type == EVENT_INTERRUPT) {
-		/* Whether a window is wanted behind it is said anew before the entry. */
-		svm_want_window(v, svm_of(v)->windows & ~(unsigned)WINDOW_INTERRUPT);
-		if (inject_virtual(v, e->vector))
-			return;
-	}
 	c->event_injection = e->vector | (uint64_t)types[e->type] << EVENT_TYPE_SHIFT | EVENT_VALID;
 	if (e->has_error)
 		c->event_injection |= EVENT_ERROR | (uint64_t)e->error << 32;
@@ -84,6 +78,20 @@ void svm_inject(struct virt_vcpu *v, const struct vm_event *e)
 	svm_of(v)->nmi_blocked = true;
 	c->intercept_1 |= INTERCEPT_IRET;
 	c->clean &= ~(uint32_t)CLEAN_INTERCEPTS;
+}
+
+void svm_inject(struct virt_vcpu *v, const struct vm_event *e)
+{
+	const unsigned windows = svm_of(v)->windows;
+
+	if (likely(e->type == EVENT_INTERRUPT)) {
+		/* Whether a window is wanted behind it is said anew before the entry. */
+		if (windows & WINDOW_INTERRUPT)
+			svm_want_window(v, windows & ~(unsigned)WINDOW_INTERRUPT);
+		if (inject_virtual(v, e->vector))
+			return;
+	}
+	inject_event(v, e);
 }
 
 /* A virtual interrupt that never arrives: its VINTR exit comes when it could. */
@@ -98,15 +106,14 @@ static void set_interrupt_window(struct vmcb_control *c, bool on)
 	}
 }
 
-void svm_want_window(struct virt_vcpu *v, unsigned windows)
+/* Out of line: most entries change nothing, and are to need no stack for it. */
+static __attribute__((noinline)) void change_windows(struct virt_vcpu *v, unsigned windows)
 {
 	struct svm_vcpu *s = svm_of(v);
 	struct vmcb_control *c = &vmcb_of(v)->control;
 	unsigned changed = s->windows ^ windows;
 	uint8_t vector;
 
-	if (!changed)
-		return;
 	s->windows = windows;
 	/* The window's own virtual interrupt takes the place of the one that was injected. */
 	if ((windows & WINDOW_INTERRUPT) && withdraw(v, &vector))
@@ -124,6 +131,12 @@ void svm_want_window(struct virt_vcpu *v, unsigned windows)
 	else
 		c->intercept_cr &= ~INTERCEPT_CR_WRITE(8);
 	c->clean &= ~(uint32_t)(CLEAN_INTERCEPTS | CLEAN_TPR);
+}
+
+void svm_want_window(struct virt_vcpu *v, unsigned windows)
+{
+	if (unlikely(svm_of(v)->windows != windows))
+		change_windows(v, windows);
 }
 
 void svm_iret(struct virt_vcpu *v)
