@@ -124,7 +124,8 @@ static uint32_t requests_add(struct vcpu *v, uint32_t requests)
  * is in the guest, the guest's turn ends; if it is in Plinth, nothing is lost but the interrupt.
  *
  * Where others' requests are still there, whoever made the first has done all this, or is about to;
- * and where its own are, the thread is not in the guest. So most repetitions cost no interrupt.
+ * and where its own are, the thread is not in the guest: it leaves none there between the last look
+ * and the entry. So most repetitions cost no interrupt.
  */
 void vcpu_request(struct vcpu *v, unsigned requests)
 {
