@@ -72,7 +72,8 @@ void svm_inject(struct virt_vcpu *v, const struct vm_event *e)
 	}
 	if (e->type == EVENT_INTERRUPT) {
 		/* Whether a window is wanted behind it is said anew before the entry. */
-		svm_want_window(v, svm_of(v)->windows & ~(unsigned)WINDOW_INTERRUPT);
+		if (svm_of(v)->windows & WINDOW_INTERRUPT)
+			svm_want_window(v, svm_of(v)->windows & ~(unsigned)WINDOW_INTERRUPT);
 		if (inject_virtual(v, e->vector))
 			return;
 	}
