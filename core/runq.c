@@ -42,10 +42,11 @@ uint64_t runq_wait_clock(uint64_t now)
 /* A thread begins or ends to wait for a CPU that is busy. */
 static void count_waiter(struct thread *t, bool waits)
 {
-	uint64_t now = time_ns();
+	uint64_t now;
 
 	if (t->share.waits == waits)
 		return;
+	now = time_ns();
 	t->share.waits = waits;
 	lock_take(&sched.wait_lock);
 	if (waits && !sched.waiters++)
@@ -125,9 +126,13 @@ static uint64_t water_line(uint64_t mask, unsigned n, uint64_t weight)
 
 static unsigned divisor(const struct thread *t)
 {
-	uint64_t mask = t->share.pin & __atomic_load_n(&sched.online, __ATOMIC_RELAXED), weight;
-	unsigned n = count_cpus(mask, &weight);
+	uint64_t mask, weight;
+	unsigned n;
 
+	if (sched.count < 2)
+		return t->share.weight;
+	mask = t->share.pin & __atomic_load_n(&sched.online, __ATOMIC_RELAXED);
+	n = count_cpus(mask, &weight);
 	if (n < 2 || (uint64_t)t->share.weight * n <= weight)
 		return t->share.weight;
 	weight = water_line(mask, n, weight);
@@ -156,10 +161,22 @@ static void not_below(struct thread *t, uint64_t floor)
 		t->share.vtime = floor;
 }
 
-static void not_above(struct thread *t, uint64_t ceiling)
+/* Not further than a few slices from where all are. */
+static void not_ahead(struct thread *t, uint64_t all)
 {
-	if (vtime_ahead(t->share.vtime, ceiling) > 0)
-		t->share.vtime = ceiling;
+	uint64_t most;
+
+	if (vtime_ahead(t->share.vtime, all) <= 0)
+		return;
+	most = most_lag(t);
+	if (vtime_ahead(t->share.vtime, all + most) > 0)
+		t->share.vtime = all + most;
+}
+
+static void not_behind(struct thread *t, uint64_t all)
+{
+	if (vtime_ahead(all, t->share.vtime) > 0)
+		not_below(t, all - most_lag(t));
 }
 
 static void charge(struct runq *q, struct thread *t, uint64_t ns, uint64_t now)
@@ -174,8 +191,8 @@ static void charge(struct runq *q, struct thread *t, uint64_t ns, uint64_t now)
 	t->share.wait_clock = clock;
 	/* Nobody wanted this CPU: what others have had elsewhere matters little. */
 	if (!q->contested) {
-		not_below(t, all - most_lag(t));
-		not_above(t, all + most_lag(t));
+		not_behind(t, all);
+		not_ahead(t, all);
 	}
 	hint_set(q->run_divisor, by);
 	hint_set(q->run_vtime, t->share.vtime);
@@ -217,18 +234,20 @@ void runq_join(struct thread *t, uint64_t slept_ns)
 	if (slept_ns > STARVED_NS)
 		t->share.vtime = floor;
 	not_below(t, floor);
-	not_above(t, now + most_lag(t));
+	not_ahead(t, now);
 }
 
 void runq_lift_pinned(struct runq *q, struct thread *next, struct thread *from)
 {
-	uint64_t online = __atomic_load_n(&sched.online, __ATOMIC_RELAXED);
-	uint64_t most = most_lag(next);
+	uint64_t online = __atomic_load_n(&sched.online, __ATOMIC_RELAXED), most;
 	int64_t lag =
 		vtime_ahead(__atomic_load_n(&sched.vtime, __ATOMIC_RELAXED), next->share.vtime);
 	struct list all;
 
-	if (!(online & ~next->share.pin) || lag <= (int64_t)(2 * most))
+	if (lag <= 0 || !(online & ~next->share.pin))
+		return;
+	most = most_lag(next);
+	if (lag <= (int64_t)(2 * most))
 		return;
 	/* All by the same, so that they keep their places among each other. */
 	next->share.vtime += (uint64_t)lag - most;

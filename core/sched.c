@@ -184,17 +184,17 @@ static void set_slice(struct runq *q, const struct thread *next, uint64_t now)
 		ns = runq_slice(next);
 	if (next->share.leased)
 		ns = MIN(ns, next->share.leased);
-	if (ns == UINT64_MAX)
-		timer_cancel(&q->slice);
-	else
+	/* It is this CPU's alone: nobody else arms it, nor does it fire elsewhere. */
+	if (ns != UINT64_MAX)
 		timer_arm_ns(&q->slice, now + ns);
+	else if (q->slice.armed)
+		timer_cancel(&q->slice);
 }
 
 /* next's turn begins. */
 static void begin(struct runq *q, struct thread *from, struct thread *next, uint64_t now)
 {
 	runq_account(q, next, now);
-	next->share.wait_clock = runq_wait_clock(now);
 	next->state = THREAD_RUNNING;
 	next->on_cpu = true;
 	if (next != from) {
@@ -203,6 +203,7 @@ static void begin(struct runq *q, struct thread *from, struct thread *next, uint
 		next->ran_on = q->cpu;
 	}
 	if (!is_idle_thread(next)) {
+		next->share.wait_clock = runq_wait_clock(now);
 		runq_lift_pinned(q, next, from);
 		advance_vtime(q, next);
 	}

@@ -111,10 +111,12 @@ void sched_place(struct thread *t)
 		struct runq *q = runq_lock_of(t);
 
 		/* The lock that guards t passes from one queue's to the other's. */
-		__atomic_store_n(&t->cpu, c, __ATOMIC_RELAXED);
-		lock_drop(&q->lock);
-		q = runq_of(c);
-		lock_take(&q->lock);
+		if (q->cpu != c) {
+			__atomic_store_n(&t->cpu, c, __ATOMIC_RELAXED);
+			lock_drop(&q->lock);
+			q = runq_of(c);
+			lock_take(&q->lock);
+		}
 		if (cap_hold_back(t, now)) {
 			lock_drop(&q->lock);
 			return;
