@@ -22,10 +22,11 @@ enum { STATUS_FAILED = 0x7f };
 
 _Static_assert((int)CONFIG_CPUS == (int)VM_VCPUS, "what a config may ask for can be had");
 
-/* For `create`, which reads a config's text as the boot did. Constant once guests run. */
+/* For `create`, which reads a config's text as the boot did. */
 static struct {
-	const struct boot_info *info;
-	const struct options *options;
+	const struct boot_info *info;  /* constant once guests run */
+	const struct options *options; /* likewise */
+	bool is_ending;		       /* atomic: all guests go, and no more are made */
 } boot;
 
 /* What Plinth itself takes: the image, and all memory that is neither free nor the guest's. */
@@ -105,11 +106,13 @@ static unsigned start_all(const struct config *c)
 	return n;
 }
 
-static void destroy_all(void)
+/* Until no more threads are left than there were before the guests. */
+static void destroy_all(unsigned threads)
 {
 	struct life_error e;
 	struct vm *vm;
 
+	__atomic_store_n(&boot.is_ending, true, __ATOMIC_SEQ_CST);
 	while ((vm = vm_next(NULL))) {
 		char name[CONFIG_NAME];
 
@@ -117,6 +120,7 @@ static void destroy_all(void)
 		vm_put(vm);
 		life_order(name, LIFE_DESTROY, &e);
 	}
+	thread_wait_count(threads);
 }
 
 /* The shell has the machine from now on. */
@@ -137,6 +141,7 @@ uint8_t guests_run(const struct boot_info *info, const struct options *o)
 {
 	const struct config *config = boot_config_make(info, o);
 	uint64_t before[MEM_OWNERS];
+	unsigned threads = thread_count();
 	const char *how;
 	uint8_t status;
 
@@ -158,7 +163,7 @@ uint8_t guests_run(const struct boot_info *info, const struct options *o)
 		leave_to_shell("the last guest has ended");
 	if (config->host.when_last_ends == CONFIG_END_REBOOT)
 		reboot();
-	destroy_all();
+	destroy_all(threads);
 	print_memory_after(before);
 	log_result("plinth: guest ended: %s, status %u", how, status);
 	return status;
@@ -208,6 +213,10 @@ static void create(struct reply *r, const char *text, struct config *c)
 	struct config_text t = { .at = text, .size = strlen(text) };
 	int err;
 
+	if (__atomic_load_n(&boot.is_ending, __ATOMIC_SEQ_CST)) {
+		reply_error(r, "failed", "this machine is about to end");
+		return;
+	}
 	if (boot_config_read(boot.info, boot.options, &t, c, &sink)) {
 		reply_error(r, "bad-argument", "%s", error);
 		return;
