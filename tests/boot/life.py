@@ -175,6 +175,33 @@ def test_ends(box):
         expect("guest button ended: powered off" in p.log(), p.log())
 
 
+def test_config(box, emulator):
+    """What a config says of ends, without anybody who gives orders."""
+    tables = [guest("pass", "check ms=4000", autostart=True),
+              guest("off", "off", autostart=True),
+              guest("off-restart", "off", autostart=True, on_poweroff="restart"),
+              guest("off-destroy", "off", autostart=True, on_poweroff="destroy"),
+              guest("reset-stop", "reset", autostart=True, on_reboot="stop"),
+              guest("crash", "nowhere", autostart=True, cpus=2),
+              guest("crash-restart", "nowhere", autostart=True, on_crash="restart"),
+              guest("sleeps", "wait")]
+    config = box.file("config.toml", "".join(tables).encode())
+    result = box.run(TINY, config=config, memory=0, machine_memory=256, cpus=2, timeout=300)
+    box.expect_no_fault(result)
+    ends = {"pass": ("exit port, status %d" % GUEST_PASS, 1), "off": ("powered off, status 0", 1),
+            "off-restart": ("powered off, status 0", 5), "off-destroy": ("powered off, status 0", 1),
+            "reset-stop": ("reset, status 0", 1), "crash": ("stopped by Plinth, status 126", 1),
+            "crash-restart": ("stopped by Plinth, status 126", 5), "sleeps": ("", 0)}
+    for name, (how, count) in ends.items():
+        seen = re.findall(r"plinth: guest %s ended: (.*)$" % name, result.output, re.MULTILINE)
+        expect(seen == [how] * count, "%s: %s instead of %d times '%s'" % (name, seen, count, how))
+    for name in ("off-restart", "crash-restart"):
+        box.expect(result, "error: vm: %s has ended 5 times in a row" % name)
+    box.expect(result, "^checked for 4000 ms")
+    box.expect(result, "memory: all that the guest had is free again", "that all memory is back")
+    box.expect_status(result, GUEST_PASS)
+
+
 def rounds(p, names, count):
     for number in range(count):
         do = ("wait", "spin", "off")[number % 3]
