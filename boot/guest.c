@@ -22,10 +22,11 @@ enum { STATUS_FAILED = 0x7f };
 
 _Static_assert((int)CONFIG_CPUS == (int)VM_VCPUS, "what a config may ask for can be had");
 
-/* For `create`, which reads a config's text as the boot did. Constant once guests run. */
+/* For `create`, which reads a config's text as the boot did. */
 static struct {
-	const struct boot_info *info;
-	const struct options *options;
+	const struct boot_info *info;  /* constant once guests run */
+	const struct options *options; /* likewise */
+	bool is_ending;		       /* atomic: all guests go, and no more are made */
 } boot;
 
 /* What Plinth itself takes: the image, and all memory that is neither free nor the guest's. */
@@ -105,11 +106,13 @@ static unsigned start_all(const struct config *c)
 	return n;
 }
 
-static void destroy_all(void)
+/* Until no more threads are left than there were before the guests. */
+static void destroy_all(unsigned threads)
 {
 	struct life_error e;
 	struct vm *vm;
 
+	__atomic_store_n(&boot.is_ending, true, __ATOMIC_SEQ_CST);
 	while ((vm = vm_next(NULL))) {
 		char name[CONFIG_NAME];
 
@@ -117,6 +120,7 @@ static void destroy_all(void)
 		vm_put(vm);
 		life_order(name, LIFE_DESTROY, &e);
 	}
+	thread_wait_count(threads);
 }
 
 /* The shell has the machine from now on. */
@@ -137,6 +141,7 @@ uint8_t guests_run(const struct boot_info *info, const struct options *o)
 {
 	const struct config *config = boot_config_make(info, o);
 	uint64_t before[MEM_OWNERS];
+	unsigned threads = thread_count();
 	const char *how;
 	uint8_t status;
 
@@ -158,7 +163,7 @@ uint8_t guests_run(const struct boot_info *info, const struct options *o)
 		leave_to_shell("the last guest has ended");
 	if (config->host.when_last_ends == CONFIG_END_REBOOT)
 		reboot();
-	destroy_all();
+	destroy_all(threads);
 	print_memory_after(before);
 	log_result("plinth: guest ended: %s, status %u", how, status);
 	return status;
@@ -178,48 +183,121 @@ static bool is_bare(const char *value)
 	       *value == '"';
 }
 
-static int put_key(char *text, size_t size, const char *word)
+/* Each appends; -ENOSPC: it does not fit. */
+static int put(char *text, const char *s, size_t n)
+{
+	size_t used = strlen(text);
+
+	if (n >= CREATE_TEXT - used)
+		return -ENOSPC;
+	memcpy(text + used, s, n);
+	text[used + n] = '\0';
+	return 0;
+}
+
+static int put_string(char *text, const char *s)
+{
+	char escape[sizeof("\\u0000")];
+	int err = put(text, "\"", 1);
+
+	for (; *s && !err; s++) {
+		uint8_t c = (uint8_t)*s;
+
+		if (c == '"' || c == '\\')
+			err = put(text, "\\", 1);
+		if (!err && c >= ' ' && c != 0x7f)
+			err = put(text, s, 1);
+		else if (!err)
+			err = put(text, escape,
+				  (size_t)fmt_print(escape, sizeof(escape), "\\u%04x", c));
+	}
+	return err ? err : put(text, "\"", 1);
+}
+
+static int put_key(char *text, const char *word)
 {
 	const char *value = strchr(word, '=');
-	size_t used = strlen(text);
-	int n;
+	int err;
 
 	if (!value)
 		return -EINVAL;
-	n = fmt_print(text + used, size - used,
-		      is_bare(value + 1) ? "%.*s = %s\n" : "%.*s = '%s'\n", (int)(value - word),
-		      word, value + 1);
-	return n < (int)(size - used) ? 0 : -ENOSPC;
+	err = put(text, word, (size_t)(value - word));
+	if (!err)
+		err = put(text, " = ", 3);
+	if (!err)
+		err = is_bare(value + 1) ? put(text, value + 1, strlen(value + 1))
+					 : put_string(text, value + 1);
+	return err ? err : put(text, "\n", 1);
 }
 
-/* Of several errors the first one is told. */
+static int put_guest(char *text, unsigned argc, char **argv)
+{
+	int err = put(text, "[vm.", 4);
+
+	if (!err)
+		err = put_string(text, argv[1]);
+	if (!err)
+		err = put(text, "]\n", 2);
+	for (unsigned i = 2; i < argc && !err; i++)
+		err = put_key(text, argv[i]);
+	return err;
+}
+
+/* Of several errors the first one is told; where it is, only of a text that was given as one. */
+struct first_error {
+	bool is_text;
+	char text[CONFIG_ERROR_TEXT];
+};
+
 static void keep_first(void *ctx, const struct config_error *e)
 {
-	char *text = ctx;
+	struct first_error *first = ctx;
 
-	if (!*text)
-		str_copy(text, e->text, CONFIG_ERROR_TEXT);
+	if (*first->text)
+		return;
+	if (first->is_text)
+		fmt_print(first->text, sizeof(first->text), "%s:%u:%u: %s", e->file, e->place.line,
+			  e->place.column, e->text);
+	else
+		str_copy(first->text, e->text, sizeof(first->text));
 }
 
-static void create(struct reply *r, const char *text, struct config *c)
+/* All of a text or nothing: those that came before the one that failed go again. */
+static void uncreate(const struct config *c, unsigned n)
 {
-	char error[CONFIG_ERROR_TEXT] = "";
-	struct config_sink sink = { .report = keep_first, .ctx = error, .file = "create" };
+	struct life_error e;
+
+	while (n--)
+		life_order(c->vms[n].name, LIFE_DESTROY, &e);
+}
+
+static void create(struct reply *r, const char *text, bool is_text, struct config *c)
+{
+	struct first_error error = { .is_text = is_text };
+	struct config_sink sink = { .report = keep_first, .ctx = &error, .file = "create" };
 	struct config_text t = { .at = text, .size = strlen(text) };
 	int err;
 
-	if (boot_config_read(boot.info, boot.options, &t, c, &sink)) {
-		reply_error(r, "bad-argument", "%s", error);
+	if (__atomic_load_n(&boot.is_ending, __ATOMIC_SEQ_CST)) {
+		reply_error(r, "failed", "this machine is about to end");
 		return;
 	}
+	if (boot_config_read(boot.info, boot.options, &t, c, &sink)) {
+		reply_error(r, "bad-argument", "%s", error.text);
+		return;
+	}
+	if (!c->vm_count)
+		reply_error(r, "bad-argument", "no guest is in it: [vm.NAME] begins one");
 	for (unsigned i = 0; i < c->vm_count; i++) {
 		err = life_create(&c->vms[i]);
+		if (!err)
+			continue;
 		if (err == -EEXIST)
 			reply_error(r, "exists", "there is a guest %s already", c->vms[i].name);
-		else if (err)
+		else
 			reply_error(r, "failed", "%s: there is no memory for it", c->vms[i].name);
-		if (err)
-			return;
+		uncreate(c, i);
+		return;
 	}
 }
 
@@ -229,20 +307,18 @@ static void run_create(struct reply *r, unsigned argc, char **argv)
 	char *text = mem_alloc(CREATE_TEXT, MEM_CORE);
 	int err = c && text ? 0 : -ENOMEM;
 
-	if (err) {
+	if (!err && argc > 2)
+		err = put_guest(text, argc, argv);
+	if (err == -ENOMEM)
 		reply_error(r, "failed", "there is no memory to read it");
-	} else if (argc == 2) {
-		create(r, argv[1], c);
-	} else {
-		fmt_print(text, CREATE_TEXT, "[vm.'%s']\n", argv[1]);
-		for (unsigned i = 2; i < argc && !err; i++)
-			err = put_key(text, CREATE_TEXT, argv[i]);
-		if (err)
-			reply_error(r, "bad-argument",
-				    "KEY=VALUE, as in memory=256M, would be right");
-		else
-			create(r, text, c);
-	}
+	else if (err == -ENOSPC)
+		reply_error(r, "bad-argument", "it is too long: %u bytes would be right",
+			    CREATE_TEXT - 1);
+	else if (err)
+		reply_error(r, "bad-argument",
+			    "KEY=VALUE, as in memory=256M, would be right after the name");
+	else
+		create(r, argc > 2 ? text : argv[1], argc == 2, c);
 	mem_free(text);
 	mem_free(c);
 }

@@ -15,16 +15,43 @@
 void thread_switch(uint64_t *save_rsp, uint64_t load_rsp);
 void thread_start(void);
 
+/* Threads that have a stack, and who waits for some of them to lose it. */
+static struct {
+	struct wait_queue ended;
+	unsigned count; /* atomic */
+} threads = { .ended = { .waiters = { &threads.ended.waiters, &threads.ended.waiters } } };
+
+static void forget(struct thread *t)
+{
+	stack_free(t->stack_top);
+	mem_free(t);
+	__atomic_fetch_sub(&threads.count, 1, __ATOMIC_RELEASE);
+	wait_wake_all(&threads.ended);
+}
+
 /* On the stack of the thread that runs now. */
 static void finish(void)
 {
 	struct cpu *c = this_cpu();
 	struct thread *before = runq_of(c)->leaving;
 
-	if (!sched_finish(c))
-		return;
-	stack_free(before->stack_top);
-	mem_free(before);
+	if (sched_finish(c))
+		forget(before);
+}
+
+unsigned thread_count(void)
+{
+	return __atomic_load_n(&threads.count, __ATOMIC_ACQUIRE);
+}
+
+static bool are_few(void *arg)
+{
+	return thread_count() <= *(const unsigned *)arg;
+}
+
+void thread_wait_count(unsigned n)
+{
+	wait_until(&threads.ended, are_few, &n);
 }
 
 /* A thread's first steps. */
@@ -48,6 +75,7 @@ struct thread *thread_new(const char *name, void (*body)(void *arg), void *arg)
 		mem_free(t);
 		return NULL;
 	}
+	__atomic_fetch_add(&threads.count, 1, __ATOMIC_RELAXED);
 	str_copy(t->name, name, sizeof(t->name));
 	list_init(&t->link);
 	t->body = body;

@@ -53,6 +53,10 @@ struct thread *thread_new(const char *name, void (*body)(void *arg), void *arg) 
 struct thread *thread_create(const char *name, void (*body)(void *arg), void *arg) must_check;
 _Noreturn void thread_exit(void);
 
+/* How many there are, idle threads apart; and waits until there are no more than n, nor a trace. */
+unsigned thread_count(void);
+void thread_wait_count(unsigned n);
+
 static inline struct thread *thread_self(void)
 {
 	return this_cpu()->thread;

@@ -51,7 +51,7 @@ uint64_t time_ns(void)
 
 void devices_freeze(struct vm *m)
 {
-	for (unsigned i = 0; m->end == VM_RUNNING && i < VCPUS_N; i++)
+	for (unsigned i = 0; m->end == VM_RUNNING && i < m->vcpu_count; i++)
 		assert_true(frozen[i]);
 	freezes++;
 }
@@ -187,11 +187,42 @@ static void an_end_goes_before(void **state)
 	assert_int_equal(vm.paused, 0);
 }
 
+/* What a reset begins to count while clocks stand still, they are not set back behind. */
+static void a_reset_in_a_pause(void **state)
+{
+	uint64_t offset;
+
+	(void)state;
+	vm.vcpu_count = 0; /* so that nobody has to be waited for */
+	lock_take(&vm.lock);
+	vm_catch_up(&vm);
+	lock_drop(&vm.lock);
+	assert_int_equal(thaws, 0);
+	vm_pause(&vm);
+	now_ns += 500;
+	lock_take(&vm.lock);
+	vm_catch_up(&vm);
+	lock_drop(&vm.lock);
+	assert_int_equal(thawed_ns, 500);
+	offset = vm.tsc_offset;
+	assert_true((int64_t)offset < 0);
+	now_ns += 300;
+	vm_resume(&vm);
+	assert_int_equal(thawed_ns, 300);
+	assert_int_equal(thaws, 2);
+	assert_true((int64_t)(vm.tsc_offset - offset) < 0);
+	lock_take(&vm.lock);
+	vm_catch_up(&vm);
+	lock_drop(&vm.lock);
+	assert_int_equal(thaws, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(none_runs, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_end_goes_before, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_reset_in_a_pause, setup, teardown),
 	};
 
 	mtx_init(&mutex, mtx_plain);
