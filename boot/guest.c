@@ -122,7 +122,8 @@ static void destroy_all(void)
 /* The shell has the machine from now on. */
 static _Noreturn void leave_to_shell(const char *why)
 {
-	log_info("boot: %s: the shell has the machine (Ctrl-] leads to it)", why);
+	log_info("boot: %s: the shell has the machine", why);
+	vconsole_to_shell(NULL);
 	for (;;)
 		thread_block();
 }
@@ -158,6 +159,7 @@ uint8_t guests_run(const struct boot_info *info, const struct options *o)
 		leave_to_shell("the last guest has ended");
 	if (config->host.when_last_ends == CONFIG_END_REBOOT)
 		reboot();
+	vconsole_attach(LINE_TERMINAL, NULL, true);
 	destroy_all();
 	print_memory_after(before);
 	log_result("plinth: guest ended: %s, status %u", how, status);
@@ -250,7 +252,9 @@ static void run_create(struct reply *r, unsigned argc, char **argv)
 static const struct shell_command table[] = {
 	{ .name = "create",
 	  .arguments = "NAME|TOML [KEY=VALUE…]",
-	  .help = "Makes a guest, stopped: from keys as in plinth.toml, or from such a text",
+	  .help = "Makes a guest, stopped: from keys as in plinth.toml, or from such a text; alone "
+		  "in a line it reads the text's lines",
+	  .text = "Type or paste what plinth.toml would say of it, from [vm.NAME] on.",
 	  .run = run_create },
 };
 
