@@ -42,8 +42,9 @@ class Person:
         typist = self.typist
         since = typist.type(b"attach %s\r" % name.encode())
         typist.until(rb"\[console of %s; " % name.encode(), since)
-        # One that has booted unseen shows all of that now.
-        since = typist.type(b"\r") if re.search(here(name), typist.seen) else since
+        # One that has booted unseen shows all of that now, and the others nothing.
+        if b"\n%s:/root # " % name.encode() in typist.seen[:since]:
+            since = typist.type(b"\r")
         typist.until(here(name), since, settle=0.5)
         since = typist.type(command.encode() + b"\r")
         typist.until(rb"\n" + pattern + rb"\r", since)
