@@ -75,6 +75,14 @@ static void show(const char *name)
 	vm_put(vm);
 }
 
+static bool is_any_autostarted(const struct config *c)
+{
+	for (unsigned i = 0; i < c->vm_count; i++)
+		if (c->vms[i].autostart)
+			return true;
+	return false;
+}
+
 /* How many run now. */
 static unsigned start_all(const struct config *c)
 {
@@ -151,6 +159,9 @@ uint8_t guests_run(const struct boot_info *info, const struct options *o)
 	if (!start_all(config)) {
 		if (config->host.when_last_ends == CONFIG_END_SHELL)
 			leave_to_shell("no guest runs");
+		if (!is_any_autostarted(config))
+			log_error("boot: no guest starts by itself: \"autostart = true\" for one "
+				  "of them, or \"when_last_ends = 'shell'\", would be right");
 		log_result("plinth: guest ended: not started, status %u", STATUS_FAILED);
 		return STATUS_FAILED;
 	}
