@@ -262,7 +262,7 @@ def test_terminal(box):
         rig.until(r"plinth> $", since)
         since = rig.type("attach guest\r")
         rig.until(r"console of guest", since)
-        rig.until(r"[#$] (\x1b\[\S*)?$", since)
+        rig.until(r"This is Linux(.|\n)*[#$] (\x1b\[\S*)?$", since)
         since = rig.type("poweroff -f\r")
         rig.until(r"plinth: guest ended: powered off, status 0", since)
         rig.ended()

@@ -111,7 +111,7 @@ def leave(person):
         since = typist.type(b"poweroff -f\r")
         typist.until(rb"guest %s ended: powered off(?s:.*)plinth> $" % name.encode(), since)
     person.expect_states(two="stopped", four="stopped")
-    typist.type(b"attach one\r")
+    typist.until(rb"console of one", typist.type(b"attach one\r"))
     typist.type(b"poweroff -f\r")
     status = typist.end()
     if status:
