@@ -178,7 +178,7 @@ uint8_t guests_run(const struct boot_info *info, const struct options *o)
 }
 
 /* What is typed as KEY=VALUE becomes a line of the file that create is given. */
-enum { CREATE_TEXT = 8192 };
+enum { CREATE_TEXT = 8192, CREATE_ERROR = CONFIG_ERROR_TEXT + 48 };
 
 /* A number, a truth value or a list stands as it is typed; anything else is a string. */
 static bool is_bare(const char *value)
@@ -205,19 +205,26 @@ static int put_key(char *text, size_t size, const char *word)
 	return n < (int)(size - used) ? 0 : -ENOSPC;
 }
 
-/* Of several errors the first one is told. */
+/* Of several errors the first one is told; where it stands, if there are lines to tell apart. */
 static void keep_first(void *ctx, const struct config_error *e)
 {
 	char *text = ctx;
 
-	if (!*text)
-		str_copy(text, e->text, CONFIG_ERROR_TEXT);
+	if (*text)
+		return;
+	if (e->file)
+		fmt_print(text, CREATE_ERROR, "line %u, column %u: %s", e->place.line,
+			  e->place.column, e->text);
+	else
+		str_copy(text, e->text, CREATE_ERROR);
 }
 
-static void create(struct reply *r, const char *text, struct config *c)
+static void create(struct reply *r, const char *text, bool lines, struct config *c)
 {
-	char error[CONFIG_ERROR_TEXT] = "";
-	struct config_sink sink = { .report = keep_first, .ctx = error, .file = "create" };
+	char error[CREATE_ERROR] = "";
+	struct config_sink sink = { .report = keep_first,
+				    .ctx = error,
+				    .file = lines ? "create" : NULL };
 	struct config_text t = { .at = text, .size = strlen(text) };
 	int err;
 
@@ -244,8 +251,14 @@ static void run_create(struct reply *r, unsigned argc, char **argv)
 
 	if (err) {
 		reply_error(r, "failed", "there is no memory to read it");
+	} else if (argc == 2 && !strchr(argv[1], '[')) {
+		reply_error(r, "bad-argument",
+			    "%.40s has no keys: \"create %.40s memory=256M kernel=NAME\" would be "
+			    "right, "
+			    "with the name of a boot module",
+			    argv[1], argv[1]);
 	} else if (argc == 2) {
-		create(r, argv[1], c);
+		create(r, argv[1], true, c);
 	} else {
 		fmt_print(text, CREATE_TEXT, "[vm.'%s']\n", argv[1]);
 		for (unsigned i = 2; i < argc && !err; i++)
@@ -254,7 +267,7 @@ static void run_create(struct reply *r, unsigned argc, char **argv)
 			reply_error(r, "bad-argument",
 				    "KEY=VALUE, as in memory=256M, would be right");
 		else
-			create(r, text, c);
+			create(r, text, false, c);
 	}
 	mem_free(text);
 	mem_free(c);

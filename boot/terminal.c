@@ -12,7 +12,8 @@
 #include "lib/ring.h"
 #include "vmm/vconsole.h"
 
-enum { TYPED = 1024, NS_PER_MS = 1000000 };
+/* What is pasted at once, as a text for create, finds room. */
+enum { TYPED = 8192, NS_PER_MS = 1000000 };
 
 /* Under wake.lock: typed, shown, due; (a) idle. The rest is the thread's own. */
 static struct {

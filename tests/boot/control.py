@@ -244,8 +244,10 @@ def test_terminal(box):
         rig.until(r"plinth> $", since)
         since = rig.type("create\r")
         rig.until(r"An empty line or Ctrl-D ends it", since)
-        rig.type("[vm.second]\rmemory = '16M'\rkernel = 'nothing'\r\r")
-        rig.until(r"error: .*nothing.*\r\n\rplinth> $", since)
+        # Pasted at once, and nothing is lost.
+        rig.type("# pasted text, of which nothing may be lost\r" * 50 +
+                 "[vm.second]\rmemory = '16M'\rkernel = 'nothing'\r\r")
+        rig.until(r"error: line 53, column \d+: .*nothing.*\r\n\rplinth> $", since)
         since = rig.type("attach *\r")
         rig.until(r"all guests", since)
         rig.ctl("type", "guest", "echo line-$((6*7))\\r")
