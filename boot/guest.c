@@ -76,6 +76,14 @@ static void show(const char *name)
 	vm_put(vm);
 }
 
+static bool is_any_autostarted(const struct config *c)
+{
+	for (unsigned i = 0; i < c->vm_count; i++)
+		if (c->vms[i].autostart)
+			return true;
+	return false;
+}
+
 /* How many run now. */
 static unsigned start_all(const struct config *c)
 {
@@ -126,7 +134,8 @@ static void destroy_all(unsigned threads)
 /* The shell has the machine from now on. */
 static _Noreturn void leave_to_shell(const char *why)
 {
-	log_info("boot: %s: the shell has the machine (Ctrl-] leads to it)", why);
+	log_info("boot: %s: the shell has the machine", why);
+	vconsole_to_shell(NULL);
 	for (;;)
 		thread_block();
 }
@@ -155,6 +164,9 @@ uint8_t guests_run(const struct boot_info *info, const struct options *o)
 	if (!start_all(config)) {
 		if (config->host.when_last_ends == CONFIG_END_SHELL)
 			leave_to_shell("no guest runs");
+		if (!is_any_autostarted(config))
+			log_error("boot: no guest starts by itself: \"autostart = true\" for one "
+				  "of them, or \"when_last_ends = 'shell'\", would be right");
 		log_result("plinth: guest ended: not started, status %u", STATUS_FAILED);
 		return STATUS_FAILED;
 	}
@@ -163,6 +175,7 @@ uint8_t guests_run(const struct boot_info *info, const struct options *o)
 		leave_to_shell("the last guest has ended");
 	if (config->host.when_last_ends == CONFIG_END_REBOOT)
 		reboot();
+	vconsole_attach(LINE_TERMINAL, NULL, true);
 	destroy_all(threads);
 	print_memory_after(before);
 	log_result("plinth: guest ended: %s, status %u", how, status);
@@ -170,7 +183,7 @@ uint8_t guests_run(const struct boot_info *info, const struct options *o)
 }
 
 /* What is typed as KEY=VALUE becomes a line of the file that create is given. */
-enum { CREATE_TEXT = 8192 };
+enum { CREATE_TEXT = 8192, CREATE_ERROR = CONFIG_ERROR_TEXT + 48 };
 
 /* A number, a truth value or a list stands as it is typed; anything else is a string. */
 static bool is_bare(const char *value)
@@ -246,7 +259,7 @@ static int put_guest(char *text, unsigned argc, char **argv)
 /* Of several errors the first one is told; where it is, only of a text that was given as one. */
 struct first_error {
 	bool is_text;
-	char text[CONFIG_ERROR_TEXT];
+	char text[CREATE_ERROR];
 };
 
 static void keep_first(void *ctx, const struct config_error *e)
@@ -256,7 +269,7 @@ static void keep_first(void *ctx, const struct config_error *e)
 	if (*first->text)
 		return;
 	if (first->is_text)
-		fmt_print(first->text, sizeof(first->text), "%s:%u:%u: %s", e->file, e->place.line,
+		fmt_print(first->text, sizeof(first->text), "line %u, column %u: %s", e->place.line,
 			  e->place.column, e->text);
 	else
 		str_copy(first->text, e->text, sizeof(first->text));
@@ -317,6 +330,11 @@ static void run_create(struct reply *r, unsigned argc, char **argv)
 	else if (err)
 		reply_error(r, "bad-argument",
 			    "KEY=VALUE, as in memory=256M, would be right after the name");
+	else if (argc == 2 && !strchr(argv[1], '['))
+		reply_error(r, "bad-argument",
+			    "%.40s has no keys: \"create %.40s memory=256M kernel=NAME\" would be "
+			    "right, with the name of a boot module",
+			    argv[1], argv[1]);
 	else
 		create(r, argc > 2 ? text : argv[1], argc == 2, c);
 	mem_free(text);
@@ -326,7 +344,9 @@ static void run_create(struct reply *r, unsigned argc, char **argv)
 static const struct shell_command table[] = {
 	{ .name = "create",
 	  .arguments = "NAME|TOML [KEY=VALUE…]",
-	  .help = "Makes a guest, stopped: from keys as in plinth.toml, or from such a text",
+	  .help = "Makes a guest, stopped: from keys as in plinth.toml, or from such a text; alone "
+		  "in a line it reads the text's lines",
+	  .text = "Type or paste what plinth.toml would say of it, from [vm.NAME] on.",
 	  .run = run_create },
 };
 

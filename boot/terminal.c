@@ -7,13 +7,15 @@
 #include "boot/commands.h"
 #include "core/thread.h"
 #include "core/timer.h"
+#include "drivers/console.h"
 #include "lib/errno.h"
 #include "lib/ring.h"
 #include "vmm/vconsole.h"
 
-enum { TYPED = 1024, NS_PER_MS = 1000000 };
+/* What is pasted at once, as a text for create, finds room. */
+enum { TYPED = 8192, NS_PER_MS = 1000000 };
 
-/* Under wake.lock: typed, shown, due. The rest is the thread's own. */
+/* Under wake.lock: typed, shown, due; (a) idle. The rest is the thread's own. */
 static struct {
 	struct shell shell;
 	struct vconsole console;
@@ -21,6 +23,7 @@ static struct {
 	struct ring typed;
 	uint8_t typed_bytes[TYPED];
 	bool shown, due;
+	bool idle; /* (a) the thread waits: on the screen there is a line that is typed */
 	struct timer timer;
 } terminal;
 
@@ -112,9 +115,21 @@ static void work(void)
 static void body(void *arg)
 {
 	for (;;) {
+		__atomic_store_n(&terminal.idle, true, __ATOMIC_RELAXED);
 		wait_until(&terminal.wake, has_work, arg);
+		__atomic_store_n(&terminal.idle, false, __ATOMIC_RELAXED);
 		work();
 	}
+}
+
+/* A line of the log comes: what is typed is drawn again below it. */
+static unsigned typed(void)
+{
+	if (!__atomic_load_n(&terminal.idle, __ATOMIC_RELAXED) || shell_wait_ms(&terminal.shell) ||
+	    !vconsole_is_attached(&terminal.console, LINE_TERMINAL))
+		return 0;
+	set(&terminal.shown);
+	return shell_columns(&terminal.shell);
 }
 
 int terminal_start(void)
@@ -131,8 +146,10 @@ int terminal_start(void)
 	err = vconsole_init(&terminal.console, "shell", &ops, NULL, true);
 	if (err)
 		return err;
-	if (thread_create("shell", body, NULL))
+	if (thread_create("shell", body, NULL)) {
+		console_set_typed(typed);
 		return 0;
+	}
 	vconsole_fini(&terminal.console);
 	return -ENOMEM;
 }

@@ -14,6 +14,7 @@ enum {
 	SHELL_HISTORY = 16,
 	SHELL_COLUMNS = 80,
 	SHELL_CANDIDATE = 64,
+	SHELL_TEXT = 4096,
 };
 
 struct shell_command {
@@ -27,6 +28,8 @@ struct shell_command {
 	/* The n-th word that argument number `argument` (0, 1 …) may be; false: no further. */
 	bool (*complete)(unsigned argument, unsigned n, char word[SHELL_CANDIDATE]);
 	unsigned live_ms; /* not 0: on a terminal it repeats after so long, until a key */
+	/* On a terminal, without arguments: lines are read, and are its argument. What they are. */
+	const char *text;
 };
 
 struct shell_table {
@@ -59,6 +62,9 @@ struct shell {
 	enum { KEY_PLAIN, KEY_ESCAPE, KEY_CSI, KEY_SS3 } key;
 	unsigned key_number;
 	bool after_cr;
+	const struct shell_command *reader; /* its text is being read; NULL: none */
+	char text[SHELL_TEXT];
+	unsigned text_length;
 	char live[SHELL_LINE]; /* the command that repeats; "": none */
 	unsigned live_ms;
 };
@@ -70,12 +76,15 @@ void shell_feed(struct shell *s, uint8_t byte);
 /* Draws prompt and line on a new line of the screen: at the start, and after others have written.
  */
 void shell_draw(struct shell *s);
+/* Columns that prompt and line take on the screen. */
+unsigned shell_columns(const struct shell *s);
 /* Milliseconds after which shell_tick() is due, counted from the last one; 0: it is not. */
 unsigned shell_wait_ms(const struct shell *s);
 void shell_tick(struct shell *s);
 
-/* core/shell_edit.c's hands: a line was entered, or a Tab typed. */
+/* core/shell_edit.c's hands: a line was entered, a text's end (Ctrl-D), or a Tab typed. */
 void shell_accept(struct shell *s);
+void shell_text_end(struct shell *s);
 void shell_complete(struct shell *s);
 void shell_insert(struct shell *s, const char *text, size_t n);
 void shell_write(struct shell *s, const char *text);

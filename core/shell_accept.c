@@ -40,6 +40,53 @@ static void run_live(struct shell *s, struct reply *r, unsigned argc, char **arg
 		reply_line(r, "(any key ends this)");
 }
 
+/* A command that takes a text, and has none yet: its lines come next. */
+static bool reads_text(struct shell *s, unsigned argc, char **argv)
+{
+	const struct shell_command *c = argc == 1 ? shell_find(s->tables, argv[0]) : NULL;
+
+	if (!c || !c->text)
+		return false;
+	s->reader = c;
+	s->text_length = 0;
+	s->text[0] = '\0';
+	shell_write(s, c->text);
+	shell_write(s, "\r\nAn empty line or Ctrl-D ends it, Ctrl-C drops it.\r\n");
+	return true;
+}
+
+void shell_text_end(struct shell *s)
+{
+	char *argv[] = { (char *)s->reader->name, s->text };
+	struct reply r;
+
+	s->reader = NULL;
+	reply_init(&r, &reply_format_text, send, s);
+	r.line = s->line_id;
+	if (s->text_length)
+		shell_run(s->tables, &r, ARRAY_SIZE(argv), argv);
+	(void)reply_end(&r);
+}
+
+/* Empty lines in front are none of the text's. */
+static void add_line(struct shell *s)
+{
+	if (!s->length) {
+		if (s->text_length)
+			shell_text_end(s);
+		return;
+	}
+	if (s->text_length + s->length + 1 >= SHELL_TEXT) {
+		shell_write(s, "error: a text has at most 4095 characters\r\n");
+		s->reader = NULL;
+		return;
+	}
+	memcpy(s->text + s->text_length, s->line, s->length);
+	s->text_length += s->length;
+	s->text[s->text_length++] = '\n';
+	s->text[s->text_length] = '\0';
+}
+
 /* One line, of which the words are taken apart. */
 static void run(struct shell *s, char *text, bool again)
 {
@@ -58,7 +105,7 @@ static void run(struct shell *s, char *text, bool again)
 		shell_write(s, "\x1b[H\x1b[J");
 	if (live)
 		run_live(s, &r, argc, argv);
-	else if (argc)
+	else if (argc && !reads_text(s, argc, argv))
 		shell_run(s->tables, &r, argc, argv);
 	/* What has failed once is not repeated. */
 	if (!reply_end(&r) || !live) {
@@ -73,6 +120,10 @@ static void run(struct shell *s, char *text, bool again)
 
 void shell_accept(struct shell *s)
 {
+	if (s->reader) {
+		add_line(s);
+		return;
+	}
 	str_copy(s->live, s->line, SHELL_LINE);
 	run(s, s->line, false);
 }

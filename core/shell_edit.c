@@ -50,10 +50,20 @@ static void repeat(struct shell *s, char c, unsigned n)
 		s->write(s->ctx, &c, 1);
 }
 
+static const char *prompt(const struct shell *s)
+{
+	return s->reader ? "| " : s->prompt;
+}
+
 /* The last columns stay free: some terminals wrap there, some do not; and "^C" finds room. */
 static unsigned window(const struct shell *s)
 {
-	return SHELL_COLUMNS - 3 - (unsigned)strlen(s->prompt);
+	return SHELL_COLUMNS - 3 - (unsigned)strlen(prompt(s));
+}
+
+unsigned shell_columns(const struct shell *s)
+{
+	return (unsigned)strlen(prompt(s)) + s->drawn;
 }
 
 /* The whole line anew: prompt, what the window shows, and the cursor put back into it. */
@@ -70,7 +80,7 @@ void shell_refresh(struct shell *s)
 	shown = MIN(s->length - s->left, width);
 	end = MAX(s->drawn, shown);
 	repeat(s, '\r', 1);
-	shell_write(s, s->prompt);
+	shell_write(s, prompt(s));
 	if (shown)
 		s->write(s->ctx, s->line + s->left, shown);
 	repeat(s, ' ', end - shown);
@@ -169,7 +179,8 @@ static void clear(struct shell *s)
 static void enter(struct shell *s)
 {
 	shell_write(s, "\r\n");
-	remember(s);
+	if (!s->reader)
+		remember(s);
 	shell_accept(s);
 	clear(s);
 	if (!s->live[0])
@@ -180,7 +191,21 @@ static void drop(struct shell *s)
 {
 	move(s, s->length);
 	shell_write(s, "^C\r\n");
+	s->reader = NULL;
 	clear(s);
+	shell_refresh(s);
+}
+
+/* Ctrl-D: behind the last line of a text, its end. */
+static void delete_or_end(struct shell *s)
+{
+	if (!s->reader || s->length) {
+		if (s->cursor < s->length)
+			erase(s, s->cursor, s->cursor + 1);
+		return;
+	}
+	shell_write(s, "\r\n");
+	shell_text_end(s);
 	shell_refresh(s);
 }
 
@@ -197,12 +222,17 @@ static void control(struct shell *s, uint8_t c)
 	case CTRL_A: move(s, 0); break;
 	case CTRL_B: move(s, s->cursor - 1); break;
 	case CTRL_C: drop(s); break;
-	case CTRL_D: delete_at(s, s->cursor); break;
+	case CTRL_D: delete_or_end(s); break;
 	case CTRL_E: move(s, s->length); break;
 	case CTRL_F: move(s, s->cursor + 1); break;
 	case BACKSPACE:
 	case DELETE: delete_at(s, s->cursor - 1); break;
-	case TAB: shell_complete(s); break;
+	case TAB:
+		if (s->reader)
+			shell_insert(s, " ", 1);
+		else
+			shell_complete(s);
+		break;
 	case CTRL_K: erase(s, s->cursor, s->length); break;
 	case CTRL_L:
 		shell_write(s, "\x1b[H\x1b[J");

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """usage: docs/record.py
 
-Runs `make run` on a terminal of its own, types the commands below at the guest's prompt, and draws
-what was really shown as docs/run.svg. Linux's own boot messages are left out, with a line that
-says how many.
+Runs the demonstration on a terminal of its own, types the commands below at the prompts of guests and
+of Plinth's shell, and draws what was really shown as docs/run.svg. Linux's own boot messages are left
+out, with a line that says how many; of `top` the last picture is drawn.
 """
 import fcntl
 import os
@@ -17,14 +17,16 @@ import termios
 import time
 from xml.sax.saxutils import escape
 
-COLUMNS, ROWS = 122, 40
-SECONDS = 300
-COMMAND = ["make", "run"]
-TYPED = ["uname -a",
-         "cd /sys/class/dmi/id; grep . sys_vendor product_name bios_vendor",
-         "grep -m1 'model name' /proc/cpuinfo; free -m | head -2",
-         "poweroff -f"]
-PROMPT = rb"[#$] (\x1b\[[0-9;?]*[A-Za-z])*$"
+COLUMNS, ROWS = 122, 48
+SECONDS = 500
+COMMAND = ["make", "run", "DEMO=many"]
+SHELL = "\x1d"
+BUSY = "while :; do :; done &"
+TYPED = ["uname -a; " + BUSY, SHELL, "vms", "attach four", BUSY, BUSY, SHELL, "cap four 50", "stop two",
+         "top", "poweroff"]
+PROMPT = rb"([#$]|plinth>) (\x1b\[[0-9;?]*[A-Za-z])*$"
+LIVE = b"(any key ends this)"
+LOOKS = 4
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -46,8 +48,12 @@ def record():
                 break
             quiet = time.monotonic()
         if typed and time.monotonic() - quiet > 1 and re.search(PROMPT, seen[since:]):
-            since = len(seen) + len(typed[0])
-            os.write(fd, typed.pop(0).encode() + b"\r")
+            since = len(seen) + (0 if typed[0] == SHELL else len(typed[0]))
+            word = typed.pop(0)
+            os.write(fd, word.encode() + (b"" if word == SHELL else b"\r"))
+        if seen.count(LIVE, since) == LOOKS:
+            since = len(seen)
+            os.write(fd, b"q")
     os.close(fd)  # what still runs is hung up
     if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) or typed:
         sys.exit("this did not go well:\n" + seen.decode("utf-8", "replace")[-3000:])
@@ -56,6 +62,7 @@ def record():
 
 def lines_of(raw):
     """The screen's lines, as (class, text)."""
+    raw = re.sub(r"interval-ms(?s:.*)\x1b\[H(?=interval-ms)", "", raw)
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", raw).replace("\r", "").expandtabs(8)
     yield "typed", "$ " + " ".join(COMMAND)
     left_out, linux = 0, False
@@ -69,7 +76,10 @@ def lines_of(raw):
             continue
         if not line.strip() or "Booting `Plinth" in line:
             continue
-        kind = "typed" if re.match(r"\S* # ", line) else "plain"
+        line = re.sub(r"^(plinth> )+", "plinth> ", line)
+        if line == "plinth> " or re.match(r"\S* # $", line):
+            continue
+        kind = "typed" if re.match(r"\S* # |plinth> ", line) else "plain"
         for at in range(0, len(line), COLUMNS):
             yield kind, line[at:at + COLUMNS]
 

@@ -5,8 +5,9 @@
 #include "core/log.h"
 #include "lib/errno.h"
 #include "lib/ring.h"
+#include "lib/string.h"
 
-enum { TYPED_AHEAD = 256 };
+enum { TYPED_AHEAD = 256, COLUMNS = 80 };
 
 static struct {
 	struct console consoles[CONSOLES];
@@ -14,6 +15,7 @@ static struct {
 	void (*input)(void *arg, uint8_t byte);
 	void *input_arg;
 	void (*ready)(void);
+	unsigned (*typed)(void);
 	struct ring ahead; /* typed while nobody listened; what is too much is dropped */
 	uint8_t ahead_bytes[TYPED_AHEAD];
 } list = { .ahead = { .bytes = list.ahead_bytes, .size = TYPED_AHEAD } };
@@ -21,7 +23,16 @@ static struct {
 static void log_to(void *ctx, const char *text, size_t n)
 {
 	const struct console *c = ctx;
+	unsigned columns = list.typed ? list.typed() : 0;
+	char blank[COLUMNS + 2];
 
+	/* A line that is being typed makes room. */
+	if (columns) {
+		columns = MIN(columns, (unsigned)COLUMNS);
+		memset(blank, ' ', sizeof(blank));
+		blank[0] = blank[columns + 1] = '\r';
+		c->ops->write(c->device, blank, columns + 2);
+	}
 	c->ops->write(c->device, text, n);
 }
 
@@ -74,6 +85,11 @@ size_t console_write_some(const void *bytes, size_t n)
 void console_set_ready(void (*ready)(void))
 {
 	list.ready = ready;
+}
+
+void console_set_typed(unsigned (*typed)(void))
+{
+	list.typed = typed;
 }
 
 void console_ready(void)

@@ -43,6 +43,12 @@ void console_flush(void);
  */
 size_t console_write_some(const void *bytes, size_t n);
 void console_set_ready(void (*ready)(void));
+/*
+ * typed() says, each time a line of the log comes, how many columns of the screen's last line are
+ * taken by what is typed there, and has that drawn again afterwards. It is called in any context,
+ * with the log's lock.
+ */
+void console_set_typed(unsigned (*typed)(void));
 
 /*
  * Who gets what is typed; called in interrupt context, so it is to be short. One at a time: a new

@@ -8,6 +8,8 @@ TOPICS = ("boot", "lib", "arch", "core", "drivers", "vmm")
 # Lower may not include higher. boot/ calls main(); nobody includes boot/ but for its result.
 RANK = {"lib": 0, "arch": 1, "core": 2, "drivers": 3, "vmm": 4, "boot": 5}
 FOR_ALL = ("boot/boot_info.h",)
+# Its files are made by the reader.
+LESSON = "docs/4-add-a-device.md"
 MOST_LINES = {"Makefile": 250, ".c": 600, ".S": 600}
 KERNEL_FLAGS = ("-std=gnu11 -ffreestanding -fno-pic -Wall -Wextra -Werror -Wundef "
                 "-Wmissing-prototypes -Wstrict-prototypes -mgeneral-regs-only -mcmodel=kernel "
@@ -121,6 +123,31 @@ def scripts(top):
                 yield done.stderr
 
 
+def slug(heading):
+    """A heading's anchor, as those who show Markdown make it."""
+    return re.sub(r"[^\w -]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def links(top):
+    """What the documents point to is there: other documents, headings in them, files of the tree."""
+    for path in ["README.md", *files(top, ("docs",), ".md")]:
+        content = text(top, path)
+        for target in re.findall(r"\]\(([^)\s]+)\)", content):
+            name, _, anchor = target.partition("#")
+            other = os.path.normpath(os.path.join(os.path.dirname(path), name)) if name else path
+            if "://" in target:
+                continue
+            if not os.path.exists(os.path.join(top, other)):
+                yield "%s: links to %s, and there is no %s" % (path, target, other)
+            elif anchor and anchor not in map(slug, re.findall(r"^#+ (.*)", text(top, other),
+                                                               re.MULTILINE)):
+                yield "%s: links to %s, and %s has no such heading" % (path, target, other)
+        for name in re.findall(r"`((?:%s|guests|tests|tools|docs)/[\w./-]+\.\w+)`" %
+                               "|".join(TOPICS), content):
+            if not os.path.exists(os.path.join(top, name)) and path != LESSON:
+                yield "%s: names %s, and there is no such file" % (path, name)
+
+
 CHECKS = {"layers": layers, "seam": seam, "conditions": conditions, "licence": licence,
           "sizes": sizes, "names": names, "format": clang_format, "headers": headers,
-          "scripts": scripts}
+          "links": links, "scripts": scripts}

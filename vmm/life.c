@@ -149,6 +149,9 @@ static bool ended_by_itself(struct vm *vm)
 	if (action == CONFIG_RESTART && may_restart(vm) && !start(vm))
 		return false;
 	wait_post(&all.done, count_down, &e);
+	/* With the last guest's end the machine's comes: nobody is to be asked for a command. */
+	if (__atomic_load_n(&all.active, __ATOMIC_RELAXED))
+		vconsole_to_shell(&vm->console);
 	return action == CONFIG_DESTROY;
 }
 
@@ -165,6 +168,7 @@ static void end(struct vm *vm)
 	put_down(vm);
 	vm->life.state = LIFE_STOPPED;
 	wait_post(&all.done, count_down, &e);
+	vconsole_to_shell(&vm->console);
 }
 
 static void do_start(struct vm *vm, struct life_error *e)

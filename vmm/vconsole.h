@@ -55,7 +55,7 @@ struct vconsole {
 /* 0 or -ENOMEM; a guest's, or the shell's (is_shell). Then it can be found by its name. */
 must_check int vconsole_init(struct vconsole *c, const char *name, const struct vconsole_ops *ops,
 			     void *owner, bool is_shell);
-/* After it nobody calls ops any more. */
+/* After it nobody calls ops any more; a terminal that showed it shows the shell. */
 void vconsole_fini(struct vconsole *c);
 
 /*
@@ -72,6 +72,8 @@ bool vconsole_is_held(struct vconsole *c);
 void vconsole_attach(enum vconsole_line line, struct vconsole *c, bool quiet);
 /* The terminal shows all guests' consoles, each line after the guest's name. */
 void vconsole_attach_all(void);
+/* The terminal shows the shell, if it has shown c until now; NULL: whatever it has shown. */
+void vconsole_to_shell(struct vconsole *c);
 /* Whether c is shown on the line. */
 bool vconsole_is_attached(struct vconsole *c, enum vconsole_line line);
 /* Waits until the terminal has shown all of c, or does not move any more. By a thread. */

@@ -175,6 +175,24 @@ void vconsole_attach_all(void)
 	listen();
 }
 
+void vconsole_to_shell(struct vconsole *c)
+{
+	struct vconsole *shell;
+
+	lock_take(&vconsole_lines.lock);
+	shell = vconsole_lines.shell;
+	if (shell == vconsole_lines.attached[LINE_TERMINAL] ||
+	    (c && c != vconsole_lines.attached[LINE_TERMINAL]))
+		shell = NULL;
+	if (shell)
+		__atomic_fetch_add(&shell->users, 1, __ATOMIC_RELAXED);
+	lock_drop(&vconsole_lines.lock);
+	if (!shell)
+		return;
+	vconsole_attach(LINE_TERMINAL, shell, false);
+	vconsole_release(shell);
+}
+
 /* Ctrl-]: to the shell, or from it to what was there before. */
 static void toggle(void)
 {
@@ -238,6 +256,7 @@ void vconsole_fini(struct vconsole *c)
 {
 	bool control;
 
+	vconsole_to_shell(c);
 	lock_take(&vconsole_lines.lock);
 	control = vconsole_lines.attached[LINE_CONTROL] == c;
 	list_remove(&c->link);

@@ -136,6 +136,12 @@ def check_answers(rig):
     expect(used > 256 << 20 and memory["free"] + used <= memory["total"], "mem says %s" % memory)
     cpus = json.loads(rig.ctl("--json", "cpus"))["cpus"]
     expect(cpus and cpus[0]["cpu"] == 0 and cpus[0]["state"] == "busy", "cpus says %s" % cpus)
+    top = json.loads(rig.ctl("--json", "top"))
+    expect(900 < top["interval-ms"] < 20000 and top["memory-total"] > 256 << 20 and
+           top["guests"][0]["guest"] == "guest" and len(top["vcpus"]) == 1 and
+           sum(top["vcpus"][0][part] for part in ("run", "steal", "wait")) in (99, 100, 101) and
+           top["cpus"][0]["busy"] + top["cpus"][0]["idle"] == 100, "top says %s" % top)
+    expect(re.search(r"^guest +running +256 MiB ", rig.ctl("top"), re.MULTILINE), "top as text")
     log = json.loads(rig.ctl("--json", "log"))["lines"]
     expect("Plinth, started by" in "\n".join(log[:3]), "log begins with %s" % log[:3])
     expect(json.loads(rig.ctl("--json", "log", "2"))["lines"] == log[-2:], "log 2 is not the end")
@@ -236,14 +242,29 @@ def test_terminal(box):
         rig.until(r"console of guest.*\n(.*\n)*.*kept-42", since)
         since = rig.type("\x1d")
         rig.until(r"plinth> $", since)
+        since = rig.type("create\r")
+        rig.until(r"An empty line or Ctrl-D ends it", since)
+        # Pasted at once, and nothing is lost.
+        rig.type("# pasted text, of which nothing may be lost\r" * 50 +
+                 "[vm.second]\rmemory = '16M'\rkernel = 'nothing'\r\r")
+        rig.until(r"error: line 53, column \d+: .*nothing.*\r\n\rplinth> $", since)
         since = rig.type("attach *\r")
         rig.until(r"all guests", since)
         rig.ctl("type", "guest", "echo line-$((6*7))\\r")
         rig.until(r"guest\| .*line-42", since)
         since = rig.type("\x1d")
         rig.until(r"plinth> $", since)
+        # A line of the log comes: what is typed is drawn again below it.
+        since = rig.type("vm gue")
+        rig.until(r"vm gue", since)
+        since = rig.here()
+        rig.ctl("reset", "guest")
+        rig.until(r"vm: guest is reset .*\r\n\rplinth> vm gue *[\b]*$", since)
+        since = rig.type("\x03")
+        rig.until(r"plinth> $", since)
         since = rig.type("attach guest\r")
         rig.until(r"console of guest", since)
+        rig.until(r"This is Linux(.|\n)*[#$] (\x1b\[\S*)?$", since)
         since = rig.type("poweroff -f\r")
         rig.until(r"plinth: guest ended: powered off, status 0", since)
         rig.ended()

@@ -25,7 +25,7 @@ class Person:
     def ask(self, command, pattern=rb"", settle=0.0):
         """A command of the shell, and its answer as text."""
         since = self.typist.type(command.encode() + b"\r")
-        self.typist.until(pattern + rb"(.*\n)*plinth> $", since, settle)
+        self.typist.until(pattern + rb"(?s:.*)plinth> $", since, settle)
         answer = re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", self.typist.seen[since:])
         return answer.decode("utf-8", "replace").replace("\r", "")
 
@@ -42,8 +42,9 @@ class Person:
         typist = self.typist
         since = typist.type(b"attach %s\r" % name.encode())
         typist.until(rb"\[console of %s; " % name.encode(), since)
-        # One that has booted unseen shows all of that now.
-        since = typist.type(b"\r") if re.search(here(name), typist.seen) else since
+        # One that has booted unseen shows all of that now, and the others nothing.
+        if b"\n%s:/root # " % name.encode() in typist.seen[:since]:
+            since = typist.type(b"\r")
         typist.until(here(name), since, settle=0.5)
         since = typist.type(command.encode() + b"\r")
         typist.until(rb"\n" + pattern + rb"\r", since)
@@ -70,7 +71,7 @@ def look_at_top(person):
     person.shell()
     since = typist.type(b"top\r")
     # The second picture at the earliest: the first one is of all the time since the start.
-    typist.until(rb"(any key ends(.|\n)*){3}", since)
+    typist.until(rb"(any key ends(?s:.*)){3}", since)
     typist.until(rb"plinth> $", typist.type(b"q"))
     shown = re.findall(rb"one +running +256 MiB +(\d+) +(\d+) +(\d+) ", typist.seen[since:])
     if len(shown) < 3 or int(shown[-1][0]) + int(shown[-1][1]) < 80:
@@ -108,9 +109,9 @@ def leave(person):
         since = typist.type(b"attach %s\r" % name.encode())
         typist.until(rb"console of", since)
         since = typist.type(b"poweroff -f\r")
-        typist.until(rb"guest %s ended: powered off(.|\n)*plinth> $" % name.encode(), since)
+        typist.until(rb"guest %s ended: powered off(?s:.*)plinth> $" % name.encode(), since)
     person.expect_states(two="stopped", four="stopped")
-    typist.type(b"attach one\r")
+    typist.until(rb"console of one", typist.type(b"attach one\r"))
     typist.type(b"poweroff -f\r")
     status = typist.end()
     if status:

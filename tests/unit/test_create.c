@@ -278,7 +278,7 @@ static void refusals(void **state)
 
 	(void)state;
 	create("a", NULL);
-	is_refused("create:1:");
+	is_refused("line 1, column ");
 	create("", NULL);
 	is_refused("no guest is in it");
 	create("[host]\nlog_level = \"info\"", NULL);

@@ -135,16 +135,17 @@ static bool complete_name(unsigned argument, unsigned n, char word[SHELL_CANDIDA
 }
 
 static const struct shell_command some[] = {
-	{ "echo", "[WORD…]", "Says what it was given", run_echo, NULL, 0 },
-	{ "vm", "NAME [N]", "Two words at most", run_echo, complete_name, 0 },
-	{ "vms", NULL, "None", run_echo, NULL, 0 },
+	{ "echo", "[WORD…]", "Says what it was given", run_echo, NULL, 0, NULL },
+	{ "vm", "NAME [N]", "Two words at most", run_echo, complete_name, 0, NULL },
+	{ "vms", NULL, "None", run_echo, NULL, 0, NULL },
 };
 static const struct shell_command others[] = {
-	{ "exits", "NAME", "One", run_echo, complete_name, 0 },
-	{ "fail", NULL, "Fails", run_fail, NULL, 0 },
-	{ "top", NULL, "Lives", run_echo, NULL, 500 },
+	{ "exits", "NAME", "One", run_echo, complete_name, 0, NULL },
+	{ "fail", NULL, "Fails", run_fail, NULL, 0, NULL },
+	{ "top", NULL, "Lives", run_echo, NULL, 500, NULL },
+	{ "make", "TEXT", "Reads", run_echo, NULL, 0, "Its lines:" },
 };
-static const struct shell_table first = { some, 3 }, second = { others, 3 };
+static const struct shell_table first = { some, 3 }, second = { others, 4 };
 static const struct shell_table *const tables[] = { &first, &second, NULL };
 static struct shell s;
 
@@ -436,6 +437,50 @@ static void test_live(void **state)
 	assert_int_equal(ran, 7);
 }
 
+/* A command that takes a text: lines until an empty one, or Ctrl-D. */
+static void test_text(void **state)
+{
+	(void)state;
+	type("make\r");
+	expect_row(1, "Its lines:");
+	expect("| ", 2);
+	assert_int_equal(ran, 0);
+	/* Empty lines in front are nothing; a line is edited as ever, and Tab is a blank. */
+	type("\r\n\n[vm.x]\nmemorx\by\t= 'a b'\r\n");
+	expect("| ", 2);
+	assert_int_equal(ran, 0);
+	type("\n");
+	assert_int_equal(ran, 1);
+	assert_string_equal(last, "<make><[vm.x]\nmemory = 'a b'\n>");
+	expect("> ", 2);
+	/* Its lines are none of the history's, and no commands. */
+	type("\x10");
+	expect("> make", 6);
+	type("\rvms\nx\x04");
+	assert_int_equal(ran, 1);
+	type("\n\x04");
+	assert_string_equal(last, "<make><vms\nx\n>");
+	expect("> ", 2);
+	/* An argument as before; nothing at all does nothing; Ctrl-C drops it. */
+	type("make 'a b'\r");
+	assert_string_equal(last, "<make><a b>");
+	type("make\r\x04");
+	expect("> ", 2);
+	type("make\rx\r\x03");
+	expect("> ", 2);
+	assert_int_equal(ran, 3);
+	type("vms\r");
+	assert_int_equal(ran, 4);
+	/* More than there is room for. */
+	type("make\r");
+	for (unsigned i = 0; i < SHELL_TEXT / 8; i++)
+		type("1234567\r");
+	expect_row(screen.row - 1, "error: a text has at most 4095 characters");
+	expect("> ", 2);
+	assert_int_equal(ran, 4);
+	assert_int_equal(shell_columns(&s), 2);
+}
+
 /* Whatever comes in, the screen's limits and the line's hold (the screen and ASan look). */
 static void test_random(void **state)
 {
@@ -468,6 +513,7 @@ int main(void)
 		cmocka_unit_test_setup(test_help, setup),
 		cmocka_unit_test_setup(test_completion, setup),
 		cmocka_unit_test_setup(test_live, setup),
+		cmocka_unit_test_setup(test_text, setup),
 		cmocka_unit_test_setup(test_random, setup),
 	};
 

@@ -355,13 +355,38 @@ static void test_key(void **state)
 	type("\x1d"
 	     "e");
 	assert_string_equal(shell.typed, "be");
-	/* The guest that is shown goes: keys go nowhere but to the shell. */
+}
+
+/* The guest that is shown ends, or goes: the shell has the terminal. */
+static void test_end(void **state)
+{
+	(void)state;
+	attach(&guests[1]);
+	say(&guests[1], "bye");
+	/* Another one's end changes nothing. */
+	vconsole_to_shell(&guests[0].console);
+	type("a");
+	assert_string_equal(guests[1].typed, "a");
+	vconsole_to_shell(&guests[1].console);
+	assert_int_equal(shell.shown, 1);
+	type("b");
+	assert_string_equal(shell.typed, "b");
+	/* Once more: it is there already. */
+	vconsole_to_shell(&guests[1].console);
+	vconsole_to_shell(NULL);
+	assert_int_equal(shell.shown, 1);
 	attach(&guests[2]);
 	vconsole_fini(&guests[2].console);
 	guests[2].console.ring = NULL;
-	type("x\x1d"
-	     "f");
-	assert_string_equal(shell.typed, "bef");
+	assert_int_equal(shell.shown, 2);
+	type("c");
+	assert_string_equal(shell.typed, "bc");
+	/* From all consoles, too. */
+	vconsole_attach_all();
+	vconsole_to_shell(&guests[0].console);
+	assert_int_equal(shell.shown, 2);
+	vconsole_to_shell(NULL);
+	assert_int_equal(shell.shown, 3);
 }
 
 /* All guests' lines, whole, with their names. */
@@ -526,6 +551,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_flood_and_leave, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_grace, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_key, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_all, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_drain, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_control, setup, teardown),
