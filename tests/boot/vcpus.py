@@ -11,7 +11,9 @@ from linux import COMPLAINT, WARNING, WORDS, messages
 KNOWN = re.compile(r"^ *#\d+$|RETBleed|Speculative Return Stack|MMCONFIG|"
                    # QEMU's TCG has no invariant TSC: with several CPUs AMD's are then not trusted.
                    r"Unstable clock detected|local clock, then add|trace_clock|kernel command line|"
-                   r"TSCs unsynchronized")
+                   r"TSCs unsynchronized|"
+                   # Then time goes by this host's, too, which may have other things to do.
+                   r"hrtimer: interrupt took")
 
 
 def value(text, name):
