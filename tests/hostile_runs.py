@@ -41,6 +41,7 @@ REASONS = (
     r"an instruction that Plinth does not decode at RIP",
     r"instruction \S+( \S+)* at RIP 0x[0-9a-f]+ touches device memory",
     r"a hardware task switch to selector",
+    r"\d+ triple faults in a row",
 )
 # QEMU's CPU lets a guest have a CR0 or CR3 that no CPU takes, and then refuses VMRUN.
 QEMU_REASONS = (r"the CPU refused to enter the guest",)

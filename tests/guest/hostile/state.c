@@ -153,13 +153,15 @@ void watchdog_start(void)
 		ioapic_set(pin, REDIR_MASKED);
 	cmos_write(RTC_A, RTC_A_32KHZ | RTC_512HZ);
 	cmos_write(RTC_B, RTC_B_24H | RTC_B_PIE);
+	/* After a reset the clock may tick already: the next NMI comes as soon as the pin is open.
+	 */
+	for (unsigned v = 0; v < 32; v++)
+		trap_set_handler((uint8_t)v, end_act);
+	trap_set_handler(VEC_NMI, bark);
 	ioapic_set(RTC_IRQ, ICR_NMI);
 	cmos_read(
 		RTC_C); /* one that came before the pin was open is lost, and holds up all others */
 	ticks = 0;
-	for (unsigned v = 0; v < 32; v++)
-		trap_set_handler((uint8_t)v, end_act);
-	trap_set_handler(VEC_NMI, bark);
 }
 
 void watchdog_start_hard(void)
