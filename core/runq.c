@@ -211,7 +211,12 @@ void runq_account(struct runq *q, struct thread *t, uint64_t now)
 		if (!is_idle_thread(t))
 			charge(q, t, ns, now);
 		break;
-	case THREAD_READY: t->share.times.ready += is_idle_thread(t) ? 0 : ns; break;
+	case THREAD_READY:
+		if (is_idle_thread(t))
+			break;
+		t->share.times.ready += ns;
+		t->share.times.longest_wait = MAX(t->share.times.longest_wait, ns);
+		break;
 	case THREAD_BLOCKED: t->share.times.blocked += ns; break;
 	case THREAD_DEAD: break;
 	}

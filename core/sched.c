@@ -201,6 +201,7 @@ static void begin(struct runq *q, struct thread *from, struct thread *next, uint
 		next->share.times.runs++;
 		next->share.times.migrations += next->ran_on && next->ran_on != q->cpu;
 		next->ran_on = q->cpu;
+		next->share.times.cpus |= cpu_bit(q->cpu);
 	}
 	if (!is_idle_thread(next)) {
 		next->share.wait_clock = runq_wait_clock(now);

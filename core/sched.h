@@ -21,7 +21,9 @@ enum { WEIGHT_MIN = 1, WEIGHT_DEFAULT = 100, WEIGHT_MAX = 10000 };
 struct thread_times {
 	uint64_t running, ready, blocked;
 	uint64_t runs,
-		migrations; /* how often it was given a CPU; another one than the last time */
+		migrations;    /* how often it was given a CPU; another one than the last time */
+	uint64_t longest_wait; /* for a CPU, at a time */
+	uint64_t cpus;	       /* bit n: it ran on CPU n */
 };
 
 /* What the scheduler knows of a thread: in struct thread, under its lock. */

@@ -46,6 +46,7 @@ class Machine:
     boot: str = "iso"
     restarts: bool = False  # a reset starts it anew; without this it is QEMU's end
     count: bool = False  # instructions are the clock, so that each run is the same
+    shift: int = 0  # QEMU, counting: an instruction takes 2^shift ns
     spare: bool = False  # without the devices of QEMU's that Plinth's guests do not have either
     guest_ports: bool = False  # the guest gets QEMU's exit port and debug console
     image: str = PLINTH
@@ -225,7 +226,7 @@ def qemu_command(machine, image, serial):
     if not machine.restarts:
         command.append("-no-reboot")
     if machine.count:
-        command += ["-icount", "shift=0,sleep=off", "-rtc", "base=2024-01-01T00:00:00,clock=vm",
+        command += ["-icount", "shift=%d,sleep=off" % machine.shift, "-rtc", "base=2024-01-01T00:00:00,clock=vm",
                     "-seed", "1"]
     if machine.direct:
         command += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]

@@ -6,6 +6,7 @@
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/fpu.h"
 #include "arch/x86_64/virt/virt.h"
+#include "core/sched.h"
 #include "vmm/dev/vlapic.h"
 #include "vmm/dump.h"
 #include "vmm/fetch.h"
@@ -62,6 +63,7 @@ struct vcpu {
 	struct top_look looks[REPLY_LINES]; /* (D) */
 	struct fpu fpu;
 	struct fetch fetch;
+	struct thread_times times; /* (v) of its thread, when that has ended */
 };
 
 /* A vCPU of vm's, after reset; its thread is not made yet. NULL: no memory. */

@@ -112,6 +112,7 @@ void vm_leave(struct vcpu *v)
 {
 	struct vm *vm = v->vm;
 
+	thread_times(v->thread, &v->times);
 	vlapic_fini(v);
 	wait_post(&vm->ended, leave, vm);
 	wait_until(&vm->ended, all_left, vm);

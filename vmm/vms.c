@@ -145,6 +145,23 @@ static void sum_exits(struct vm *vm, struct sums *s)
 		s->total += s->counts[k];
 }
 
+/* After the end: what its threads had of the CPUs. */
+static void print_times(const struct vm *vm)
+{
+	const uint64_t ns_per_us = 1000;
+
+	for (unsigned i = 0; i < vm->vcpu_count; i++) {
+		const struct thread_times *t = &vm->vcpus[i]->times;
+
+		log_result("times: vCPU %u ran %lu us on CPUs %#lx, waited %lu us, %lu us at most, "
+			   "slept %lu us",
+			   i, (unsigned long)(t->running / ns_per_us), (unsigned long)t->cpus,
+			   (unsigned long)(t->ready / ns_per_us),
+			   (unsigned long)(t->longest_wait / ns_per_us),
+			   (unsigned long)(t->blocked / ns_per_us));
+	}
+}
+
 void vms_print_exits(struct vm *vm)
 {
 	struct sums s;
@@ -154,6 +171,7 @@ void vms_print_exits(struct vm *vm)
 	for (unsigned k = 0; k < EXIT_KINDS; k++)
 		if (s.counts[k])
 			log_result("exits: %10lu %s", (unsigned long)s.counts[k], vm_exit_names[k]);
+	print_times(vm);
 }
 
 static void run_vms(struct reply *r, unsigned argc, char **argv)

@@ -27,10 +27,19 @@ static uint64_t tsc_by_pit(uint32_t us)
 	return start;
 }
 
+static uint64_t least;
+
+void time_ask_hypervisor(void)
+{
+	enum { HYPERVISOR = 0x40000000, FREQUENCIES = 0x40000010, ANY_HYPERVISOR = 1u << 31 };
+
+	if ((cpuid(1, 0).ecx & ANY_HYPERVISOR) && cpuid(HYPERVISOR, 0).eax >= FREQUENCIES)
+		least = cpuid(FREQUENCIES, 0).eax;
+}
+
 uint64_t time_tsc_per_ms(void)
 {
 	enum { TRIES = 3, MS = 10 };
-	static uint64_t least;
 	uint64_t ticks;
 
 	for (int i = 0; i < TRIES && (i || !least); i++) {

@@ -8,6 +8,8 @@
 /* TSC ticks in a millisecond, by the PIT's channel 2: the least of three tries at first, then
  * known. */
 uint64_t time_tsc_per_ms(void);
+/* Takes the hypervisor's word for it, if there is one: for who has a CPU only now and then. */
+void time_ask_hypervisor(void);
 /* Waits by the TSC, so that waiting costs a hypervisor no exits. */
 void time_wait_us(uint32_t us);
 /* Sleeps by HLT and the local APIC's timer (vector 0xE0); interrupts are on meanwhile. */

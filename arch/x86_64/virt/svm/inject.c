@@ -20,15 +20,15 @@ enum { PRIORITY_SHIFT = 4 };
  * behind as an exception of its own, and delivers that too, IF or not, when its main loop wants the
  * CPU's attention soon after.
  */
-static bool inject_virtual(struct virt_vcpu *v, uint8_t vector)
+static always_inline bool inject_virtual(struct virt_vcpu *v, uint8_t vector)
 {
 	struct vmcb_control *c = &vmcb_of(v)->control;
 
 	if (!(v->rflags & RFLAGS_IF) || v->exit.shadow)
 		return false;
-	c->v_intr &= ~(V_INTR_VECTOR_MASK | V_INTR_PRIO_MASK);
-	c->v_intr |= V_IRQ | V_IGN_TPR | (uint64_t)vector << V_INTR_VECTOR_SHIFT |
-		     (uint64_t)(vector >> PRIORITY_SHIFT) << V_INTR_PRIO_SHIFT;
+	c->v_intr = (c->v_intr & ~(V_INTR_VECTOR_MASK | V_INTR_PRIO_MASK)) | V_IRQ | V_IGN_TPR |
+		    (uint64_t)vector << V_INTR_VECTOR_SHIFT |
+		    (uint64_t)(vector >> PRIORITY_SHIFT) << V_INTR_PRIO_SHIFT;
 	c->clean &= ~(uint32_t)CLEAN_TPR;
 	svm_of(v)->virtual_irq = true;
 	return true;
