@@ -330,7 +330,7 @@ static void run_create(struct reply *r, unsigned argc, char **argv)
 	else if (err)
 		reply_error(r, "bad-argument",
 			    "KEY=VALUE, as in memory=256M, would be right after the name");
-	else if (argc == 2 && !strchr(argv[1], '['))
+	else if (argc == 2 && !strchr(argv[1], '[') && !strchr(argv[1], '\n'))
 		reply_error(r, "bad-argument",
 			    "%.40s has no keys: \"create %.40s memory=256M kernel=NAME\" would be "
 			    "right, with the name of a boot module",
