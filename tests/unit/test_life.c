@@ -293,11 +293,6 @@ void vm_resume(struct vm *vm)
 
 static struct vm_config config = { .name = "a" };
 
-void vconsole_to_shell(struct vconsole *c)
-{
-	(void)c;
-}
-
 static int setup(void **state)
 {
 	(void)state;
