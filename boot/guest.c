@@ -330,7 +330,7 @@ static void run_create(struct reply *r, unsigned argc, char **argv)
 	else if (err)
 		reply_error(r, "bad-argument",
 			    "KEY=VALUE, as in memory=256M, would be right after the name");
-	else if (argc == 2 && !strchr(argv[1], '['))
+	else if (argc == 2 && !strchr(argv[1], '[') && !strchr(argv[1], '\n'))
 		reply_error(r, "bad-argument",
 			    "%.40s has no keys: \"create %.40s memory=256M kernel=NAME\" would be "
 			    "right, with the name of a boot module",
@@ -344,8 +344,7 @@ static void run_create(struct reply *r, unsigned argc, char **argv)
 static const struct shell_command table[] = {
 	{ .name = "create",
 	  .arguments = "NAME|TOML [KEY=VALUE…]",
-	  .help = "Makes a guest, stopped: from keys as in plinth.toml, or from such a text; alone "
-		  "in a line it reads the text's lines",
+	  .help = "Makes a guest, stopped; alone in a line it reads a text",
 	  .text = "Type or paste what plinth.toml would say of it, from [vm.NAME] on.",
 	  .run = run_create },
 };

@@ -47,8 +47,7 @@ static void run_cpus(struct reply *r, unsigned argc, char **argv)
 
 static const struct shell_command commands[] = {
 	{ .name = "cpus",
-	  .help = "Lists the machine's processors: how busy in percent since the last look, how "
-		  "many threads wait, and which runs",
+	  .help = "Shows what each processor does, and how busy it was",
 	  .run = run_cpus },
 };
 

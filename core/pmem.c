@@ -210,7 +210,7 @@ uint64_t pmem_available(unsigned order)
 
 static void run_mem(struct reply *r, unsigned argc, char **argv)
 {
-	static const struct reply_column columns[] = { { "owner", 16 }, { "used", -12 } };
+	static const struct reply_column columns[] = { { "owner", 18 }, { "used", -12 } };
 
 	(void)argc;
 	(void)argv;

@@ -61,6 +61,7 @@ struct shell {
 	unsigned history_count, history_at; /* ever entered; which is shown, or history_count */
 	enum { KEY_PLAIN, KEY_ESCAPE, KEY_CSI, KEY_SS3 } key;
 	unsigned key_number;
+	bool key_dropped; /* its sequence does nothing: it has ended what repeats */
 	bool after_cr;
 	const struct shell_command *reader; /* its text is being read; NULL: none */
 	char text[SHELL_TEXT];

@@ -256,7 +256,10 @@ static void control(struct shell *s, uint8_t c)
 			erase(s, from, to);
 		}
 		break;
-	case ESCAPE: s->key = KEY_ESCAPE; break;
+	case ESCAPE:
+		s->key = KEY_ESCAPE;
+		s->key_dropped = false;
+		break;
 	}
 }
 
@@ -298,7 +301,8 @@ static bool sequence(struct shell *s, uint8_t c)
 	s->key = KEY_PLAIN;
 	if (c < ' ' || c >= DELETE)
 		return false;
-	final(s, c);
+	if (!s->key_dropped)
+		final(s, c);
 	return true;
 }
 
@@ -308,6 +312,7 @@ static bool end_live(struct shell *s, uint8_t c)
 	if (!s->live[0])
 		return false;
 	s->key = c == ESCAPE ? KEY_ESCAPE : KEY_PLAIN;
+	s->key_dropped = true;
 	s->live[0] = '\0';
 	s->live_ms = 0;
 	shell_refresh(s);

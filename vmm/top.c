@@ -210,7 +210,7 @@ static void run_top(struct reply *r, unsigned argc, char **argv)
 
 static const struct shell_command commands[] = {
 	{ .name = "top",
-	  .help = "Shows where the time goes: in percent of one processor since the last look",
+	  .help = "Shows where the time goes, since the last look",
 	  .run = run_top,
 	  .live_ms = LIVE_MS },
 };

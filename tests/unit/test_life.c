@@ -37,6 +37,7 @@ static struct {
 	unsigned ends_left;
 	uint64_t now, runs_for;
 	unsigned keepers; /* threads that have not ended */
+	unsigned shells;  /* the terminal was given to the shell, if it showed the guest */
 } fake;
 
 /* The host's threads ------------------------------------------------------------------------ */
@@ -244,6 +245,12 @@ void vm_wait(struct vm *vm)
 	__atomic_fetch_add(&fake.now, fake.runs_for, __ATOMIC_RELAXED);
 }
 
+void vconsole_to_shell(struct vconsole *c)
+{
+	assert(c == &fake.vm->console);
+	__atomic_fetch_add(&fake.shells, 1, __ATOMIC_RELAXED);
+}
+
 void vm_dismantle(struct vm *vm)
 {
 	assert(vm->vcpu_count && vm->gone == vm->vcpu_count && vm->end != VM_RUNNING);
@@ -285,11 +292,6 @@ void vm_resume(struct vm *vm)
 /* Tests ------------------------------------------------------------------------------------- */
 
 static struct vm_config config = { .name = "a" };
-
-void vconsole_to_shell(struct vconsole *c)
-{
-	(void)c;
-}
 
 static int setup(void **state)
 {
@@ -482,6 +484,11 @@ static void ends_by_themselves(void **state)
 	bring(LIFE_PAUSED);
 	guest_ends(VM_CRASHED);
 	until(LIFE_CRASHED);
+	/* With the last one's end the machine's would come; with one by an order it does not. */
+	assert_null(order(LIFE_START, &e));
+	assert_int_equal(fake.shells, 0);
+	assert_null(order(LIFE_STOP, &e));
+	assert_int_equal(fake.shells, 1);
 }
 
 /* on_…: stop, destroy, restart. */

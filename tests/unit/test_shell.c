@@ -429,6 +429,9 @@ static void test_live(void **state)
 	assert_int_equal(ran, 5);
 	type("\x1b[A");
 	assert_int_equal(shell_wait_ms(&s), 0);
+	expect("> ", 2);
+	type("\x1b[A");
+	expect("> watch echo 'a b'", 18);
 	/* What fails is not repeated. */
 	type("\x03watch fail\r");
 	assert_int_equal(ran, 6);
