@@ -6,6 +6,7 @@
 #include "boot/guest.h"
 #include "boot/config.h"
 #include "core/alloc.h"
+#include "core/delay.h"
 #include "core/pmem.h"
 #include "core/timer.h"
 #include "drivers/console.h"
@@ -175,6 +176,7 @@ uint8_t guests_run(const struct boot_info *info, const struct options *o)
 		leave_to_shell("the last guest has ended");
 	if (config->host.when_last_ends == CONFIG_END_REBOOT)
 		reboot();
+	delays_tell();
 	vconsole_attach(LINE_TERMINAL, NULL, true);
 	destroy_all(threads);
 	print_memory_after(before);
