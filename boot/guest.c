@@ -162,6 +162,9 @@ uint8_t guests_run(const struct boot_info *info, const struct options *o)
 	boot.options = o;
 	for (enum mem_owner owner = 0; owner < MEM_OWNERS; owner++)
 		before[owner] = pmem_used(owner);
+	/* What the boot itself has held up comes in first. */
+	sched_breathe();
+	delays_forget();
 	if (!start_all(config)) {
 		if (config->host.when_last_ends == CONFIG_END_SHELL)
 			leave_to_shell("no guest runs");

@@ -24,6 +24,11 @@ void delay_note(const struct cpu *c, uint64_t ticks)
 	str_copy(worst[c->id].thread, c->thread->name, sizeof(worst[0].thread));
 }
 
+void delays_forget(void)
+{
+	memset(worst, 0, sizeof(worst));
+}
+
 void delays_tell(void)
 {
 	for (unsigned i = 0; i < cpu_count; i++)

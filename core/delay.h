@@ -9,6 +9,8 @@ struct cpu;
 
 /* By core/timer.c, with interrupts off: on CPU c it came in so many ticks after its time. */
 void delay_note(const struct cpu *c, uint64_t ticks);
+/* What was before does not count: the boot is over. */
+void delays_forget(void);
 /* The worst of each CPU, into the log. */
 void delays_tell(void);
 
