@@ -35,7 +35,8 @@ SHARE_CROWD = 18
 ATTACKS = ("mixture", "memory", "ports", "msrs", "cpuid", "registers", "interrupts", "opcodes",
            "devices", "selfmod", "hogs", "crowd", "ends", "resets")
 EXITS_LEAST = 200  # of an attacker: with fewer it has not done much
-LOG_LINES_MAX = 400
+# A guest that is stopped is told in some 70 lines, and it may be every second.
+LOG_LINES_MAX = 1200
 
 TABLE = """\
 [vm.%s]
