@@ -6,6 +6,7 @@
 #include "boot/guest.h"
 #include "boot/config.h"
 #include "core/alloc.h"
+#include "core/delay.h"
 #include "core/pmem.h"
 #include "core/timer.h"
 #include "drivers/console.h"
@@ -161,6 +162,9 @@ uint8_t guests_run(const struct boot_info *info, const struct options *o)
 	boot.options = o;
 	for (enum mem_owner owner = 0; owner < MEM_OWNERS; owner++)
 		before[owner] = pmem_used(owner);
+	/* What the boot itself has held up comes in first. */
+	sched_breathe();
+	delays_forget();
 	if (!start_all(config)) {
 		if (config->host.when_last_ends == CONFIG_END_SHELL)
 			leave_to_shell("no guest runs");
@@ -175,6 +179,7 @@ uint8_t guests_run(const struct boot_info *info, const struct options *o)
 		leave_to_shell("the last guest has ended");
 	if (config->host.when_last_ends == CONFIG_END_REBOOT)
 		reboot();
+	delays_tell();
 	vconsole_attach(LINE_TERMINAL, NULL, true);
 	destroy_all(threads);
 	print_memory_after(before);

@@ -14,7 +14,8 @@
 #include "lib/panic.h"
 #include "lib/string.h"
 
-#define ZEROED_AT_ONCE (2 * MIB)
+/* Some microseconds. */
+#define ZEROED_AT_ONCE (64 * KIB)
 
 static struct {
 	struct lock lock;
@@ -168,7 +169,7 @@ void *page_alloc_yielding(unsigned order, enum mem_owner owner)
 
 	for (uint64_t at = 0; p && at < size; at += ZEROED_AT_ONCE) {
 		memset(p + at, 0, MIN(size - at, ZEROED_AT_ONCE));
-		sched_yield();
+		sched_breathe();
 	}
 	return p;
 }

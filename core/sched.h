@@ -43,6 +43,11 @@ struct sched_share {
 void sched_init(struct cpu *c);
 _Noreturn void sched_idle(void);
 
+/*
+ * In work that takes long, by a thread that holds no lock: lets pending interrupts in, and gives
+ * way if another's turn has come.
+ */
+void sched_breathe(void);
 /* Lets others run, whoever's turn it is. */
 void sched_yield(void);
 /* For this_cpu()->resched: gives way if another's turn has come. */

@@ -5,6 +5,7 @@
  * stack, when the context of the one before is saved. Only then may another CPU have it.
  */
 #include "core/thread.h"
+#include "arch/x86_64/trap.h"
 #include "core/alloc.h"
 #include "core/runq.h"
 #include "core/space.h"
@@ -126,6 +127,13 @@ void sched_yield(void)
 
 	lock_take(&runq_of(c)->lock);
 	switch_away(c, THREAD_READY, true);
+}
+
+void sched_breathe(void)
+{
+	irq_window();
+	if (this_cpu()->resched)
+		sched_preempt();
 }
 
 void sched_preempt(void)

@@ -9,6 +9,7 @@
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/lapic.h"
 #include "arch/x86_64/tsc.h"
+#include "core/delay.h"
 #include "core/irq.h"
 #include "lib/lock.h"
 
@@ -17,6 +18,7 @@ struct timers {
 	struct lock lock;
 	struct list armed;    /* (l) soonest first */
 	uint64_t programmed;  /* (l) what the LAPIC is set for */
+	uint64_t set_at;      /* (l) when it was set for that */
 	struct timer *firing; /* (a) whose function runs, without the lock */
 } aligned(64);
 
@@ -64,7 +66,17 @@ static void program(struct timers *q)
 	if (first->when >= q->programmed)
 		return;
 	q->programmed = first->when;
+	q->set_at = rdtsc();
 	lapic_timer_arm_tsc(first->when);
+}
+
+/* The LAPIC fires in time: what is later than that is Plinth's doing. Caller holds the lock. */
+static void measure(const struct timers *q)
+{
+	uint64_t due = MAX(q->programmed, q->set_at), now = rdtsc();
+
+	if (q->programmed != UINT64_MAX && now > due)
+		delay_note(this_cpu(), now - due);
 }
 
 /* The LAPIC's timer has fired. */
@@ -74,6 +86,7 @@ static void tick(void *arg)
 
 	(void)arg;
 	lock_take(&q->lock);
+	measure(q);
 	q->programmed = UINT64_MAX;
 	while (!list_empty(&q->armed)) {
 		struct timer *t = container_of(q->armed.next, struct timer, link);

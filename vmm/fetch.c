@@ -30,10 +30,14 @@ static always_inline uint64_t note_entries(const struct vcpu *v, struct fetch_pa
 		uint64_t at = (table & PTE_ADDRESS) + (rip >> shift & 511) * sizeof(uint64_t);
 		const uint64_t *entry = gmem_entry(&v->vm->mem, gpa(at));
 
-		if (!entry || !(*entry & PTE_P))
+		if (!entry)
+			return UINT64_MAX;
+		/* Once: another vCPU may change it. */
+		table = __atomic_load_n(entry, __ATOMIC_RELAXED);
+		if (!(table & PTE_P))
 			return UINT64_MAX;
 		m->entry[i] = entry;
-		m->value[i] = table = *entry;
+		m->value[i] = table;
 		if (i == 0 || i == FETCH_LEVELS - 1 || likely(!(table & PTE_PS)))
 			continue;
 		for (unsigned j = i + 1; j < FETCH_LEVELS; j++) {
@@ -73,6 +77,8 @@ static uint64_t load64(const uint8_t *p)
 	uint64_t x;
 
 	__builtin_memcpy(&x, p, sizeof(x));
+	/* Read once, whatever the compiler would like: the guest may write meanwhile. */
+	__asm__("" : "+r"(x));
 	return x;
 }
 
@@ -160,13 +166,19 @@ static const struct insn *decode(struct vcpu *v)
 	return in;
 }
 
-/* Decodes 16 bytes of a remembered page, and remembers what they mean. */
-static const struct insn *decode_recalled(struct vcpu *v, const uint8_t *bytes)
+/*
+ * Decodes 16 bytes of a remembered page, and remembers what they mean. They are read once: another
+ * vCPU may be writing there, and what is decoded has to be what is remembered.
+ */
+static const struct insn *decode_recalled(struct vcpu *v, const uint8_t *page)
 {
 	struct fetch_decoded *m = decoded_memo(v);
+	uint8_t bytes[FETCH_BYTES];
 
-	m->low = load64(bytes);
-	m->high = load64(bytes + 8);
+	m->low = load64(page);
+	m->high = load64(page + 8);
+	__builtin_memcpy(bytes, &m->low, sizeof(m->low));
+	__builtin_memcpy(bytes + 8, &m->high, sizeof(m->high));
 	if (insn_decode(bytes, INSN_MAX, INSN_64, &m->in)) {
 		m->in.len = 0;
 		return decode(v);

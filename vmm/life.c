@@ -31,6 +31,7 @@ struct order {
 static struct {
 	struct wait_queue done;
 	unsigned active; /* under done.lock: guests that run or are paused */
+	bool over;	 /* likewise: one has ended whose end counts as the last */
 	bool by_itself;	 /* likewise: how the last of them ended */
 	uint8_t status;	 /* likewise */
 	const char *how; /* likewise */
@@ -64,6 +65,7 @@ static void count_up(void *arg)
 
 struct ending {
 	bool by_itself;
+	bool of_all;
 	uint8_t status;
 	const char *how;
 };
@@ -73,9 +75,12 @@ static void count_down(void *arg)
 	const struct ending *e = arg;
 
 	all.active--;
+	if (all.over)
+		return;
 	all.by_itself = e->by_itself;
 	if (!e->by_itself)
 		return;
+	all.over = e->of_all;
 	all.status = e->status;
 	all.how = e->how;
 }
@@ -145,6 +150,7 @@ static bool ended_by_itself(struct vm *vm)
 	vms_print_exits(vm);
 	log_result("plinth: guest %s ended: %s, status %u", vm->config.name, hows[vm->end],
 		   e.status);
+	e.of_all = action == CONFIG_END;
 	put_down(vm);
 	if (action == CONFIG_RESTART && may_restart(vm) && !start(vm))
 		return false;
@@ -164,6 +170,7 @@ static void end(struct vm *vm)
 	vm_request_end(vm, VM_POWERED_OFF, "stopped by an order");
 	lock_drop(&vm->lock);
 	vm_wait(vm);
+	vms_print_exits(vm);
 	log_info("vm: %s is stopped", vm->config.name);
 	put_down(vm);
 	vm->life.state = LIFE_STOPPED;
@@ -393,7 +400,7 @@ void life_order(const char *name, enum life_verb verb, struct life_error *e)
 static bool is_last_gone(void *arg)
 {
 	(void)arg;
-	return !all.active && all.by_itself;
+	return all.over || (!all.active && all.by_itself);
 }
 
 uint8_t life_wait_last(const char **how)

@@ -169,8 +169,10 @@ void vms_print_exits(struct vm *vm)
 	sum_exits(vm, &s);
 	log_result("exits: %lu", (unsigned long)s.total);
 	for (unsigned k = 0; k < EXIT_KINDS; k++)
-		if (s.counts[k])
+		if (s.counts[k]) {
 			log_result("exits: %10lu %s", (unsigned long)s.counts[k], vm_exit_names[k]);
+			sched_breathe();
+		}
 	print_times(vm);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sources: vmm/load/load.c vmm/load/linux.c vmm/load/multiboot.c vmm/load/state.c vmm/load/bios.c vmm/load/e820.c vmm/gmem.c lib/elf.c tests/fake/log.c */
+/* sources: vmm/load/load.c vmm/load/linux.c vmm/load/multiboot.c vmm/load/state.c tests/fake/sched.c vmm/load/bios.c vmm/load/e820.c vmm/gmem.c lib/elf.c tests/fake/log.c */
 /* runs: 400000 */
 /*
  * Any bytes as a kernel. Whatever they are: no read outside of them, no write outside of the

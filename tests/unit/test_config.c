@@ -234,11 +234,11 @@ static void wrong_values(void **state)
 			    "4:8 boot is \"liunx\": did you mean \"linux\"? It has to be \"auto\", "
 			    "\"linux\" or \"multiboot\"\n");
 	assert_string_equal(vm_line("on_crash = \"preserve\""),
-			    "4:12 on_crash is \"preserve\": it has to be \"stop\", \"restart\" or "
-			    "\"destroy\"\n");
+			    "4:12 on_crash is \"preserve\": it has to be \"stop\", \"restart\", "
+			    "\"destroy\" or \"end\"\n");
 	assert_string_equal(vm_line("on_crash = true"),
-			    "4:12 on_crash is a boolean: it has to be \"stop\", \"restart\" or "
-			    "\"destroy\"\n");
+			    "4:12 on_crash is a boolean: it has to be \"stop\", \"restart\", "
+			    "\"destroy\" or \"end\"\n");
 	assert_string_equal(vm_line("initrd = \"/boot/initrd.gz\""),
 			    "4:10 initrd is \"/boot/initrd.gz\": write the module's name without "
 			    "folders, \"initrd.gz\"\n");

@@ -417,9 +417,9 @@ static void repeats_stop_and_go_on(void **state)
 	f->gpr[RAX] = 0x55;
 	assert_int_equal(RUN(f, "\xf3\xaa"), INSN_AGAIN); /* REP STOSB */
 	assert_int_equal(f->rip, 0x1000);
-	assert_int_equal(f->gpr[RCX], 10000 - 256);
-	assert_int_equal(f->gpr[RDI], 0x100 + 256);
-	for (unsigned i = 2; i <= 10000 / 256; i++)
+	assert_int_equal(f->gpr[RCX], 10000 - 64);
+	assert_int_equal(f->gpr[RDI], 0x100 + 64);
+	for (unsigned i = 2; i <= 10000 / 64; i++)
 		assert_int_equal(RUN(f, "\xf3\xaa"), INSN_AGAIN);
 	assert_int_equal(RUN(f, "\xf3\xaa"), INSN_DONE);
 	assert_int_equal(f->rip, 0x1002);

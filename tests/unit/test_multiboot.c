@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sources: vmm/load/load.c vmm/load/linux.c vmm/load/multiboot.c vmm/load/state.c vmm/load/bios.c vmm/load/e820.c vmm/gmem.c lib/elf.c tests/fake/guest.c tests/fake/log_record.c */
+/* sources: vmm/load/load.c vmm/load/linux.c vmm/load/multiboot.c vmm/load/state.c tests/fake/sched.c vmm/load/bios.c vmm/load/e820.c vmm/gmem.c lib/elf.c tests/fake/guest.c tests/fake/log_record.c */
 /*
  * Multiboot 1 kernels, made up: ELF of both classes and flat files with addresses in the header.
  * The information is read as a kernel would, from EBX on.

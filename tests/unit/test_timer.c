@@ -26,6 +26,14 @@ static uint64_t rdtsc(void)
 /* The name is libc's, too. */
 #define clock plinth_clock
 #include "core/timer.c"
+
+static uint64_t delayed;
+
+void delay_note(const struct cpu *c, uint64_t ticks)
+{
+	(void)c;
+	delayed = ticks > delayed ? ticks : delayed;
+}
 #include "tests/fake/cpu.h"
 
 static struct {
@@ -109,6 +117,28 @@ static void the_clock(void **state)
 	}
 	clock.hz = 0;
 	assert_int_equal(time_ns(), 0);
+}
+
+/* By how much the interrupt comes in late, and nothing where it was armed for the past. */
+static void a_late_interrupt_is_told(void **state)
+{
+	(void)state;
+	delayed = 0;
+	timer_arm_tsc(&timers[0], START + 100);
+	pass_until(START + 200);
+	assert_int_equal(delayed, 0);
+	timer_arm_tsc(&timers[0], START + 300);
+	tsc = START + 350;
+	m.tick(NULL);
+	assert_int_equal(delayed, 50);
+	timer_arm_tsc(&timers[0], START + 10);
+	tsc = START + 360;
+	m.tick(NULL);
+	assert_int_equal(delayed, 50);
+	/* Nothing was armed: it is nobody's. */
+	tsc = START + 1000;
+	m.tick(NULL);
+	assert_int_equal(delayed, 50);
 }
 
 static void fired_in_order_of_time(void **state)
@@ -392,6 +422,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(the_clock, setup),
+		cmocka_unit_test_setup(a_late_interrupt_is_told, setup),
 		cmocka_unit_test_setup(fired_in_order_of_time, setup),
 		cmocka_unit_test_setup(set_only_for_a_sooner_one, setup),
 		cmocka_unit_test_setup(cancelled_ones_stay_quiet, setup),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sources: vmm/vms.c core/reply.c core/reply_text.c core/reply_json.c lib/printf.c lib/str.c tests/fake/log.c */
+/* sources: vmm/vms.c tests/fake/sched.c core/reply.c core/reply_text.c core/reply_json.c lib/printf.c lib/str.c tests/fake/log.c */
 /* The list of VMs: who is held is not taken away; and what the commands say of them. */
 #include <setjmp.h>
 #include <stdarg.h>

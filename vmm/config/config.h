@@ -35,8 +35,11 @@ enum {
 
 enum config_boot { CONFIG_BOOT_AUTO, CONFIG_BOOT_LINUX, CONFIG_BOOT_MULTIBOOT };
 
-/* What follows the end of a guest: it stays, stopped; starts anew; or is gone, with its memory. */
-enum config_action { CONFIG_STOP, CONFIG_RESTART, CONFIG_DESTROY };
+/*
+ * What follows the end of a guest: it stays, stopped; starts anew; is gone, with its memory; or its
+ * end counts as the last guest's.
+ */
+enum config_action { CONFIG_STOP, CONFIG_RESTART, CONFIG_DESTROY, CONFIG_END };
 
 /* What the machine does when the last guest has ended. */
 enum config_last_end { CONFIG_END_POWEROFF, CONFIG_END_SHELL, CONFIG_END_REBOOT };

@@ -25,6 +25,7 @@ static const struct config_word boots[] = { { "auto", CONFIG_BOOT_AUTO },
 static const struct config_word actions[] = { { "stop", CONFIG_STOP },
 					      { "restart", CONFIG_RESTART },
 					      { "destroy", CONFIG_DESTROY },
+					      { "end", CONFIG_END },
 					      { NULL, 0 } };
 
 static const struct config_key host_keys[] = {

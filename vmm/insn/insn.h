@@ -107,7 +107,7 @@ struct insn_machine {
 
 /*
  * Executes in; moves RIP on when done. A read-modify-write reads once and writes once. REP runs at
- * most 256 iterations a call, so that interrupts are not held back long. INSN_DONE, INSN_FAULT,
+ * most 64 iterations a call, so that interrupts are not held back long. INSN_DONE, INSN_FAULT,
  * INSN_AGAIN, or -ENOTSUP for INSN_OTHER and the sensitive ones (they are their own exits).
  */
 must_check int insn_exec(const struct insn *in, struct insn_machine *m);

@@ -5,7 +5,8 @@
  */
 #include "vmm/insn/operand.h"
 
-enum { ITERATIONS_MAX = 256 };
+/* One from device to device takes 1,500 instructions: a call is 100,000 at most. */
+enum { ITERATIONS_MAX = 64 };
 
 /* rSI, rDI and rCX have the address's size; with four bytes the upper half is cleared. */
 static void move_register(const struct insn *in, struct insn_machine *m, unsigned reg)

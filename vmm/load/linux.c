@@ -205,10 +205,9 @@ static int kernel_write(const struct bzimage *z, const struct load *l)
 {
 	const uint8_t *kernel = z->file + z->setup_size;
 
-	if (gmem_write(l->mem, gpa(z->base), kernel, z->kernel_size))
+	if (load_write(l, z->base, kernel, z->kernel_size))
 		return load_fail_memory("Linux kernel", gpa(z->base));
-	if (z->initrd &&
-	    gmem_write(l->mem, gpa(z->initrd), l->config->initrd, l->config->initrd_size))
+	if (z->initrd && load_write(l, z->initrd, l->config->initrd, l->config->initrd_size))
 		return load_fail_memory("initrd", gpa(z->initrd));
 	return 0;
 }

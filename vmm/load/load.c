@@ -5,6 +5,7 @@
  */
 #include "vmm/load/load.h"
 
+#include "core/sched.h"
 #include "lib/elf.h"
 #include "lib/errno.h"
 #include "lib/log.h"
@@ -12,6 +13,8 @@
 #include "vmm/load/bios.h"
 #include "vmm/load/loader.h"
 #include "vmm/vm.h"
+
+#define AT_ONCE (64 * KIB)
 
 /* What files begin with that people take for kernels. */
 struct signature {
@@ -85,6 +88,32 @@ static int unknown_report(const struct vm_config *c)
 	log_error("load: the kernel module (%lu bytes) is %s; it has to be %s", c->kernel_size,
 		  file_describe(c->kernel, c->kernel_size), wanted[c->boot]);
 	return -EINVAL;
+}
+
+int load_write(const struct load *l, uint64_t to, const uint8_t *from, uint64_t n)
+{
+	uint64_t part;
+	int err = 0;
+
+	for (; n && !err; n -= part, to += part, from += part) {
+		part = MIN(n, AT_ONCE);
+		err = gmem_write(l->mem, gpa(to), from, part);
+		sched_breathe();
+	}
+	return err;
+}
+
+int load_zero(const struct load *l, uint64_t to, uint64_t n)
+{
+	uint64_t part;
+	int err = 0;
+
+	for (; n && !err; n -= part, to += part) {
+		part = MIN(n, AT_ONCE);
+		err = gmem_zero(l->mem, gpa(to), part);
+		sched_breathe();
+	}
+	return err;
 }
 
 int load_kernel(struct vm *vm, struct load_regs *regs)

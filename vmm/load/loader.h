@@ -38,6 +38,12 @@ enum { STATE_GDT_SIZE = 32, STATE_TABLES_SIZE = 6 * PAGE_SIZE };
 must_check int state_set_protected(struct load *l, gpa_t gdt);
 must_check int state_set_long(struct load *l, gpa_t gdt, gpa_t tables);
 
+/*
+ * A kernel's or initrd's bytes, which may be many: others run meanwhile. 0 or -EFAULT: no memory
+ * there.
+ */
+must_check int load_write(const struct load *l, uint64_t to, const uint8_t *from, uint64_t n);
+must_check int load_zero(const struct load *l, uint64_t to, uint64_t n);
 /* Logs that the guest has no memory at a place where the PC that it is must have some: -EFAULT. */
 int load_fail_memory(const char *what, gpa_t at);
 /* For messages. */

@@ -112,7 +112,7 @@ static int part_write(struct kernel *k, const struct load *l, uint64_t base, con
 			  e820_ram_end(&l->map, GUEST_RAM));
 		return -ENOSPC;
 	}
-	if (gmem_write(l->mem, gpa(base), from, n) || gmem_zero(l->mem, gpa(base + n), span - n))
+	if (load_write(l, base, from, n) || load_zero(l, base + n, span - n))
 		return load_fail_memory("multiboot kernel", gpa(base));
 	k->base = MIN(k->base, base);
 	k->end = MAX(k->end, base + span);
@@ -235,7 +235,7 @@ static int module_load(struct kernel *k, const struct load *l)
 			  load_kib(c->initrd_size), k->end, e820_ram_end(&l->map, GUEST_RAM));
 		return -ENOSPC;
 	}
-	if (gmem_write(l->mem, gpa(k->module), c->initrd, c->initrd_size))
+	if (load_write(l, k->module, c->initrd, c->initrd_size))
 		return load_fail_memory("initrd", gpa(k->module));
 	k->has_module = true;
 	k->module_end = k->module + c->initrd_size;

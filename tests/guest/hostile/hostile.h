@@ -133,6 +133,13 @@ void round_device_opcodes(void);
 void round_aliases(void);
 void round_string_over_code(void);
 void round_string_over_tables(void);
+void round_crowd_code(void);
+void round_crowd_tables(void);
+void round_crowd_ipis(void);
+void round_crowd_hot(void);
+/* Whether a stack is that of another CPU than the first: for handlers, which all CPUs share. */
+bool crowd_is_other(const void *stack);
+void round_hogs(void);
 void round_ends(void);
 void round_resets(void);
 void round_fatal(void);

@@ -9,11 +9,13 @@
  * the VM.
  *
  * Command line: "attack=NAME" one attack instead of the mixture, "seed=N" other random numbers
- * (decimal or 0x…), "first=N" and "rounds=N" which rounds (0: for ever), "fatal=N" what may stop
- * the VM (fatal.c). A round is the same for the same attack, seed and number, whatever came before.
+ * (decimal or 0x…), "first=N" (or "first=clock") and "rounds=N" which rounds (0: for ever),
+ * "fatal=N" what may stop the VM (fatal.c). A round is the same for the same attack, seed and
+ * number, whatever came before.
  */
 #include "hostile.h"
 #include "lib/apic.h"
+#include "lib/cmdline.h"
 #include "lib/cmos.h"
 #include "lib/cpu.h"
 #include "lib/reset.h"
@@ -26,7 +28,6 @@ enum {
 	SEED = 6,
 	MIXED = 16,
 	VECTORS = 256,
-	MULTIBOOT_HAS_CMDLINE = 1 << 2
 };
 
 /* The mixture is of the first MIXED; the others are made of many parts, and want more rounds. */
@@ -72,6 +73,11 @@ static const struct {
 	{ "selfmod", "strings over code", round_string_over_code },
 	{ "selfmod", "strings over tables", round_string_over_tables },
 	{ "devices", "opcodes on devices", round_device_opcodes },
+	{ "crowd", "crowd on code", round_crowd_code },
+	{ "crowd", "crowd on tables", round_crowd_tables },
+	{ "crowd", "crowd of IPIs", round_crowd_ipis },
+	{ "crowd", "crowd on one word", round_crowd_hot },
+	{ "hogs", "hogs", round_hogs },
 	{ "ends", "ends", round_ends },
 	{ "resets", "resets", round_resets },
 	{ "fatal", "fatal", round_fatal },
@@ -81,58 +87,12 @@ enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
 unsigned round_part;
 
-static unsigned length(const char *s)
-{
-	unsigned n = 0;
-
-	while (s[n] && s[n] != ' ')
-		n++;
-	return n;
-}
-
-/* What stands behind `word` in the command line; 0: nothing. */
-static const char *option_text(const char *word)
-{
-	const uint32_t *info = (const uint32_t *)(uint64_t)boot_multiboot_info;
-	const char *at;
-	unsigned n = length(word);
-
-	if (!info || !(info[0] & MULTIBOOT_HAS_CMDLINE))
-		return 0;
-	for (at = (const char *)(uint64_t)info[4]; *at; at++)
-		if (!memcmp(at, word, n))
-			return at + n;
-	return 0;
-}
-
-/* The number behind `word`, or `otherwise`. */
-static unsigned option(const char *word, unsigned otherwise)
-{
-	const char *at = option_text(word);
-	unsigned value = 0, base = 10;
-
-	if (!at)
-		return otherwise;
-	if (at[0] == '0' && at[1] == 'x') {
-		base = 16;
-		at += 2;
-	}
-	for (;; at++) {
-		if (*at >= '0' && *at <= '9')
-			value = value * base + (unsigned)(*at - '0');
-		else if (base == 16 && *at >= 'a' && *at <= 'f')
-			value = value * base + (unsigned)(*at - 'a') + 10;
-		else
-			return value;
-	}
-}
-
 /* The command line is in memory that a string of 32-bit addresses may come by. */
 static const char *keep_attack(void)
 {
 	static char kept[16];
-	const char *attack = option_text("attack=");
-	unsigned n = attack ? length(attack) : 0;
+	const char *attack = cmdline_text("attack=");
+	unsigned n = attack ? cmdline_length(attack) : 0;
 
 	memcpy(kept, attack, n < sizeof(kept) ? n : sizeof(kept) - 1);
 	return attack ? kept : 0;
@@ -146,10 +106,10 @@ static bool is_of(unsigned kind, const char *attack)
 
 	if (!attack)
 		return kind < MIXED;
-	n = length(attack);
-	if (n == length(mixture) && !memcmp(attack, mixture, n))
+	n = cmdline_length(attack);
+	if (n == cmdline_length(mixture) && !memcmp(attack, mixture, n))
 		return kind < MIXED;
-	return length(kinds[kind].attack) == n && !memcmp(kinds[kind].attack, attack, n);
+	return cmdline_length(kinds[kind].attack) == n && !memcmp(kinds[kind].attack, attack, n);
 }
 
 /* The kinds of an attack take turns; each counts its own as parts. */
@@ -186,11 +146,26 @@ static void run_round(unsigned round, unsigned seed, const char *attack)
 	state_restore();
 }
 
+/*
+ * "first=clock": where a guest that Plinth has stopped and starts again is not to make the same
+ * end at once, it goes on with other rounds.
+ */
+static unsigned first_round(void)
+{
+	enum { ROUNDS_A_SECOND = 16, MINUTE = 60 };
+	const char *at = cmdline_text("first=");
+
+	if (!at || *at != 'c')
+		return cmdline_number("first=", 0);
+	cmos_write(RTC_B, RTC_B_24H | RTC_B_BINARY);
+	return ROUNDS_A_SECOND * (MINUTE * cmos_read(RTC_MINUTES) + cmos_read(RTC_SECONDS));
+}
+
 void guest_main(void)
 {
-	unsigned first = option("first=", 0), round = first + reset_count(NAME);
-	unsigned seed = option("seed=", SEED), fatal = option("fatal=", 0);
-	unsigned rounds = option("rounds=", ROUNDS);
+	unsigned first = first_round(), round = first + reset_count(NAME);
+	unsigned seed = cmdline_number("seed=", SEED), fatal = cmdline_number("fatal=", 0);
+	unsigned rounds = cmdline_number("rounds=", ROUNDS);
 	const char *attack = keep_attack();
 
 	if (!test_has_hypervisor()) {

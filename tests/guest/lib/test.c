@@ -34,6 +34,11 @@ static void tell(const char *what, const char *fmt, ...)
 		serial_release(&saved);
 }
 
+unsigned test_failures(void)
+{
+	return failures;
+}
+
 bool check_eq(const char *what, uint64_t expected, uint64_t got)
 {
 	if (expected != got)

@@ -37,6 +37,9 @@ bool check_eq(const char *what, uint64_t expected, uint64_t got);
 bool check_true(const char *what, bool holds);
 bool check_range(const char *what, uint64_t low, uint64_t high, uint64_t got);
 
+/* How many checks have failed. */
+unsigned test_failures(void);
+
 /*
  * A check that a named emulator's CPU is known to get wrong in a known way: `faulty` is then let
  * through with a note, but only where an emulator is at work (see test_is_emulated).
