@@ -14,6 +14,7 @@
 #include "boot/config.h"
 #include "boot/guest.h"
 #include "core/alloc.h"
+#include "core/delay.h"
 #include "core/pmem.h"
 #include "core/timer.h"
 #include "drivers/console.h"
@@ -133,6 +134,21 @@ void vconsole_attach(enum vconsole_line line, struct vconsole *c, bool replay)
 	(void)replay;
 	abort();
 }
+void delays_forget(void)
+{
+	abort();
+}
+
+void delays_tell(void)
+{
+	abort();
+}
+
+void sched_breathe(void)
+{
+	abort();
+}
+
 uint8_t life_wait_last(const char **how)
 {
 	(void)how;
