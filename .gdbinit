@@ -97,7 +97,8 @@ class Threads(Command):
         for cpu in each_cpu():
             seen = {}
             for thread in [cpu["thread"].dereference(), cpu["idle"].dereference(),
-                           *each_in(cpu["ready"], "struct thread", "link")]:
+                           *each_in(gdb.parse_and_eval("sched.q[%d].ready" % int(cpu["id"])),
+                                    "struct thread", "link")]:
                 seen[int(thread.address)] = thread
             for address, thread in seen.items():
                 print("0x%x  CPU %d  %-16s %s%s" % (
@@ -117,7 +118,7 @@ class Guest(Command):
                   end="\n" if number % 4 == 3 else "  ")
         print("rip %016x  rflags %08x  the last exit: %s" % (
             int(hw["rip"]), int(hw["rflags"]),
-            name_of(int(hw["exit"]["kind"]), "vm_exit_kind", len("EXIT_"))))
+            name_of(int(hw["exit"]["kind"]) % 32, "vm_exit_kind", len("EXIT_"))))
         print("raw words of the exit: " + " ".join(
             "0x%x" % int(hw["exit"]["raw"][i]) for i in range(4)))
 

@@ -118,7 +118,7 @@ def test_garbage(box):
 
 def test_empty(box):
     result = run(box, "# nothing yet\n")
-    box.expect(result, "no guest of the config starts by itself")
+    box.expect(result, "no guest starts by itself: \"autostart = true\"")
     box.expect(result, "guest ended: not started, status 127")
 
 

@@ -60,6 +60,51 @@ void svm_take_back(struct virt_vcpu *v)
 	x->kind |= EXIT_DELIVERING;
 }
 
+/* The window's own virtual interrupt takes the place of the one that was injected. */
+static __attribute__((noinline)) void make_event(struct virt_vcpu *v)
+{
+	uint8_t vector;
+
+	if (withdraw(v, &vector))
+		vmcb_of(v)->control.event_injection =
+			vector | (uint64_t)SVM_EVENT_INTR << EVENT_TYPE_SHIFT | EVENT_VALID;
+}
+
+/*
+ * The interrupt window is a virtual interrupt that never arrives: its VINTR exit comes when it
+ * could. CR8 also exits while V_IRQ is set: QEMU's emulation aborts when a guest moves to CR8 then
+ * (tcg_handle_interrupt: assertion failed).
+ */
+static always_inline void set_windows(struct virt_vcpu *v, unsigned windows)
+{
+	struct vmcb_control *c = &vmcb_of(v)->control;
+	unsigned old = svm_of(v)->windows;
+
+	if (likely(old == windows))
+		return;
+	svm_of(v)->windows = windows;
+	if (windows & ~old & WINDOW_INTERRUPT) {
+		/* Without a window it is an injected one's. */
+		if (unlikely(c->v_intr & V_IRQ))
+			make_event(v);
+		c->v_intr |= V_IRQ | V_IGN_TPR | V_INTR_PRIO_MASK;
+		c->intercept_1 |= INTERCEPT_VINTR;
+	} else if (old & ~windows & WINDOW_INTERRUPT) {
+		c->v_intr &= ~(V_IRQ | V_IGN_TPR | V_INTR_PRIO_MASK);
+		c->intercept_1 &= ~(uint32_t)INTERCEPT_VINTR;
+	}
+	if (windows & (WINDOW_INTERRUPT | WINDOW_TPR))
+		c->intercept_cr |= INTERCEPT_CR_WRITE(8);
+	else
+		c->intercept_cr &= ~INTERCEPT_CR_WRITE(8);
+	c->clean &= ~(uint32_t)(CLEAN_INTERCEPTS | CLEAN_TPR);
+}
+
+void svm_want_window(struct virt_vcpu *v, unsigned windows)
+{
+	set_windows(v, windows);
+}
+
 static __attribute__((noinline)) void inject_event(struct virt_vcpu *v, const struct vm_event *e)
 {
 	struct vmcb_control *c = &vmcb_of(v)->control;
@@ -82,61 +127,13 @@ static __attribute__((noinline)) void inject_event(struct virt_vcpu *v, const st
 
 void svm_inject(struct virt_vcpu *v, const struct vm_event *e)
 {
-	const unsigned windows = svm_of(v)->windows;
-
 	if (likely(e->type == EVENT_INTERRUPT)) {
 		/* Whether a window is wanted behind it is said anew before the entry. */
-		if (windows & WINDOW_INTERRUPT)
-			svm_want_window(v, windows & ~(unsigned)WINDOW_INTERRUPT);
+		set_windows(v, svm_of(v)->windows & ~(unsigned)WINDOW_INTERRUPT);
 		if (inject_virtual(v, e->vector))
 			return;
 	}
 	inject_event(v, e);
-}
-
-/* A virtual interrupt that never arrives: its VINTR exit comes when it could. */
-static void set_interrupt_window(struct vmcb_control *c, bool on)
-{
-	if (on) {
-		c->v_intr |= V_IRQ | V_IGN_TPR | V_INTR_PRIO_MASK;
-		c->intercept_1 |= INTERCEPT_VINTR;
-	} else {
-		c->v_intr &= ~(V_IRQ | V_IGN_TPR | V_INTR_PRIO_MASK);
-		c->intercept_1 &= ~(uint32_t)INTERCEPT_VINTR;
-	}
-}
-
-/* Out of line: most entries change nothing, and are to need no stack for it. */
-static __attribute__((noinline)) void change_windows(struct virt_vcpu *v, unsigned windows)
-{
-	struct svm_vcpu *s = svm_of(v);
-	struct vmcb_control *c = &vmcb_of(v)->control;
-	unsigned changed = s->windows ^ windows;
-	uint8_t vector;
-
-	s->windows = windows;
-	/* The window's own virtual interrupt takes the place of the one that was injected. */
-	if ((windows & WINDOW_INTERRUPT) && withdraw(v, &vector))
-		c->event_injection =
-			vector | (uint64_t)SVM_EVENT_INTR << EVENT_TYPE_SHIFT | EVENT_VALID;
-	/* Else it stays, whatever becomes of the other windows. */
-	if (changed & WINDOW_INTERRUPT)
-		set_interrupt_window(c, windows & WINDOW_INTERRUPT);
-	/*
-	 * CR8 also while V_IRQ is set: QEMU's emulation aborts when a guest moves to CR8 then
-	 * (tcg_handle_interrupt: assertion failed).
-	 */
-	if (windows & (WINDOW_INTERRUPT | WINDOW_TPR))
-		c->intercept_cr |= INTERCEPT_CR_WRITE(8);
-	else
-		c->intercept_cr &= ~INTERCEPT_CR_WRITE(8);
-	c->clean &= ~(uint32_t)(CLEAN_INTERCEPTS | CLEAN_TPR);
-}
-
-void svm_want_window(struct virt_vcpu *v, unsigned windows)
-{
-	if (unlikely(svm_of(v)->windows != windows))
-		change_windows(v, windows);
 }
 
 void svm_iret(struct virt_vcpu *v)

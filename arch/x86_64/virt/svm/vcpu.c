@@ -203,14 +203,13 @@ static uint64_t *slot(struct vmcb *b, enum vreg reg, uint32_t *clean)
 	}
 }
 
-uint64_t svm_get(struct virt_vcpu *v, enum vreg reg)
+static __attribute__((noinline)) uint64_t get_other(struct virt_vcpu *v, enum vreg reg)
 {
 	struct vmcb *b = vmcb_of(v);
 	uint32_t clean;
 	uint64_t *p;
 
 	switch (reg) {
-	case VREG_TPR: return b->control.v_intr & 0xf;
 	case VREG_NMI_BLOCKED: return svm_of(v)->nmi_blocked;
 	case VREG_TSC_AUX: return svm_of(v)->loaded ? rdmsr(MSR_TSC_AUX) : svm_of(v)->tsc_aux;
 	case VREG_EFER: return b->save.efer & ~EFER_SVME; /* SVM's own bit is not the guest's */
@@ -218,6 +217,14 @@ uint64_t svm_get(struct virt_vcpu *v, enum vreg reg)
 	}
 	p = slot(b, reg, &clean);
 	return p ? *p : 0;
+}
+
+/* TPR is looked at before each interrupt. */
+uint64_t svm_get(struct virt_vcpu *v, enum vreg reg)
+{
+	if (likely(reg == VREG_TPR))
+		return vmcb_of(v)->control.v_intr & 0xf;
+	return get_other(v, reg);
 }
 
 /* LMA follows LME and PG, as the hardware would have it. */
