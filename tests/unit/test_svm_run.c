@@ -469,6 +469,15 @@ static void virtual_interrupt_and_window(void **state)
 	assert_true(c->intercept_1 & INTERCEPT_VINTR);
 	assert_int_equal(run(VMEXIT_INTR, 0, 0)->kind, EXIT_HOST_IRQ);
 	assert_true(c->v_intr & V_IRQ);
+	/* One that was taken long ago is not taken for the window's. */
+	svm_want_window(&m.v, WINDOW_NONE);
+	m.v.rflags = RFLAGS_FIXED | RFLAGS_IF;
+	m.v.exit.shadow = 0;
+	svm_inject(&m.v, &timer);
+	c->v_intr &= ~V_IRQ;
+	svm_want_window(&m.v, WINDOW_INTERRUPT);
+	assert_int_equal(run(VMEXIT_INTR, 0, 0)->kind, EXIT_HOST_IRQ);
+	assert_true(c->v_intr & V_IRQ);
 }
 
 /* The end of other windows leaves it where it is: it was lost where TPR had held it back. */

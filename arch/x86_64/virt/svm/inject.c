@@ -54,6 +54,9 @@ void svm_take_back(struct virt_vcpu *v)
 	struct vm_exit *x = &v->exit;
 	uint8_t vector;
 
+	/* Then V_IRQ is the window's: an injected one has become an event. */
+	if (svm_of(v)->windows & WINDOW_INTERRUPT)
+		return;
 	if (!withdraw(v, &vector) || (x->kind & EXIT_DELIVERING))
 		return;
 	x->delivering = (struct vm_event){ .type = EVENT_INTERRUPT, .vector = vector };
@@ -112,7 +115,8 @@ static __attribute__((noinline)) void inject_event(struct virt_vcpu *v, const st
 
 	if (e->type == EVENT_NONE) {
 		c->event_injection = 0;
-		(void)withdraw(v, &vector);
+		if (!(svm_of(v)->windows & WINDOW_INTERRUPT))
+			(void)withdraw(v, &vector);
 		return;
 	}
 	c->event_injection = e->vector | (uint64_t)types[e->type] << EVENT_TYPE_SHIFT | EVENT_VALID;
