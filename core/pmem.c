@@ -200,15 +200,6 @@ uint64_t pmem_used(enum mem_owner owner)
 	return pmem.used[owner];
 }
 
-uint64_t pmem_available(unsigned order)
-{
-	uint64_t n = 0;
-
-	for (unsigned o = order; o < BUDDY_ORDERS; o++)
-		n += pmem.buddy.free_count[o] << (o - order);
-	return n;
-}
-
 static void run_mem(struct reply *r, unsigned argc, char **argv)
 {
 	static const struct reply_column columns[] = { { "owner", 18 }, { "used", -12 } };

@@ -21,8 +21,6 @@ void pmem_init_high(const struct boot_info *info);
 uint64_t pmem_total(void);
 uint64_t pmem_free(void);
 uint64_t pmem_used(enum mem_owner owner);
-/* How many blocks of the order could be had now. */
-uint64_t pmem_available(unsigned order);
 
 extern const char *const mem_owner_names[MEM_OWNERS];
 

@@ -48,18 +48,6 @@ int rdmsr_safe(uint32_t msr, uint64_t *value)
 	return err;
 }
 
-int wrmsr_safe(uint32_t msr, uint64_t value)
-{
-	int err = 0;
-
-	__asm__ volatile(GUARDED("wrmsr")
-			 : [err] "+r"(err)
-			 : "c"(msr), "a"((uint32_t)value),
-			   "d"((uint32_t)(value >> 32)), [eio] "i"(-EIO)
-			 : "memory");
-	return err;
-}
-
 int xsetbv_safe(uint64_t value)
 {
 	int err = 0;

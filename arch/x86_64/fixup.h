@@ -14,7 +14,6 @@ bool fixup_apply(struct trap_frame *f);
 
 /* 0, or -EIO when the CPU answered with #GP. */
 int rdmsr_safe(uint32_t msr, uint64_t *value);
-int wrmsr_safe(uint32_t msr, uint64_t value);
 int xsetbv_safe(uint64_t value);
 
 #endif

@@ -78,12 +78,6 @@ void lapic_eoi(void)
 	write(APIC_EOI, 0);
 }
 
-uint32_t lapic_read_errors(void)
-{
-	write(APIC_ESR, 0);
-	return read(APIC_ESR);
-}
-
 static void send(uint32_t apic_id, uint32_t command)
 {
 	if (lapic.x2apic) {

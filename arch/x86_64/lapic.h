@@ -54,7 +54,4 @@ void lapic_timer_init_cpu(void);
 void lapic_timer_arm_tsc(uint64_t deadline);
 void lapic_timer_stop(void);
 
-/* Reads and clears the error status: bits of enum apic_esr_bit. */
-uint32_t lapic_read_errors(void);
-
 #endif

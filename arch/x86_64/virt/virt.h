@@ -233,7 +233,6 @@ struct virt_vcpu {
 	void *control;	 /* VMCS or VMCB, host virtual */
 	void *vendor;	 /* the backend's own struct */
 	void *apic_page; /* 4 KiB, the virtual APIC's registers as the manuals lay them out */
-	uint64_t exits;
 };
 
 /* WINDOW_TPR: exit when the guest lowers TPR (CR8), so that what it held back can go. */

@@ -30,23 +30,21 @@ static always_inline bool inject_virtual(struct virt_vcpu *v, uint8_t vector)
 		    (uint64_t)vector << V_INTR_VECTOR_SHIFT |
 		    (uint64_t)(vector >> PRIORITY_SHIFT) << V_INTR_PRIO_SHIFT;
 	c->clean &= ~(uint32_t)CLEAN_TPR;
-	svm_of(v)->virtual_irq = true;
 	return true;
 }
 
-/* True: there was one, and its vector. */
-static bool withdraw(struct virt_vcpu *v, uint8_t *vector)
+/* Whether one was injected that the guest has not taken. With a window V_IRQ is the window's. */
+static bool is_waiting(struct virt_vcpu *v)
 {
-	struct vmcb_control *c = &vmcb_of(v)->control;
-	bool is_there = svm_of(v)->virtual_irq && (c->v_intr & V_IRQ);
+	return !(svm_of(v)->windows & WINDOW_INTERRUPT) && (vmcb_of(v)->control.v_intr & V_IRQ);
+}
 
-	svm_of(v)->virtual_irq = false;
-	if (!is_there)
-		return false;
-	*vector = (uint8_t)(c->v_intr >> V_INTR_VECTOR_SHIFT);
+/* Takes it out again; its vector. */
+static uint8_t withdraw(struct vmcb_control *c)
+{
 	c->v_intr &= ~(V_IRQ | V_IGN_TPR | V_INTR_PRIO_MASK);
 	c->clean &= ~(uint32_t)CLEAN_TPR;
-	return true;
+	return (uint8_t)(c->v_intr >> V_INTR_VECTOR_SHIFT);
 }
 
 void svm_take_back(struct virt_vcpu *v)
@@ -54,23 +52,20 @@ void svm_take_back(struct virt_vcpu *v)
 	struct vm_exit *x = &v->exit;
 	uint8_t vector;
 
-	/* Then V_IRQ is the window's: an injected one has become an event. */
-	if (svm_of(v)->windows & WINDOW_INTERRUPT)
+	if (!is_waiting(v))
 		return;
-	if (!withdraw(v, &vector) || (x->kind & EXIT_DELIVERING))
+	vector = withdraw(&vmcb_of(v)->control);
+	if (x->kind & EXIT_DELIVERING)
 		return;
 	x->delivering = (struct vm_event){ .type = EVENT_INTERRUPT, .vector = vector };
 	x->kind |= EXIT_DELIVERING;
 }
 
 /* The window's own virtual interrupt takes the place of the one that was injected. */
-static __attribute__((noinline)) void make_event(struct virt_vcpu *v)
+static __attribute__((noinline)) void make_event(struct vmcb_control *c)
 {
-	uint8_t vector;
-
-	if (withdraw(v, &vector))
-		vmcb_of(v)->control.event_injection =
-			vector | (uint64_t)SVM_EVENT_INTR << EVENT_TYPE_SHIFT | EVENT_VALID;
+	c->event_injection =
+		withdraw(c) | (uint64_t)SVM_EVENT_INTR << EVENT_TYPE_SHIFT | EVENT_VALID;
 }
 
 /*
@@ -87,9 +82,9 @@ static always_inline void set_windows(struct virt_vcpu *v, unsigned windows)
 		return;
 	svm_of(v)->windows = windows;
 	if (windows & ~old & WINDOW_INTERRUPT) {
-		/* Without a window it is an injected one's. */
+		/* There was no window: it is an injected one's. */
 		if (unlikely(c->v_intr & V_IRQ))
-			make_event(v);
+			make_event(c);
 		c->v_intr |= V_IRQ | V_IGN_TPR | V_INTR_PRIO_MASK;
 		c->intercept_1 |= INTERCEPT_VINTR;
 	} else if (old & ~windows & WINDOW_INTERRUPT) {
@@ -111,12 +106,11 @@ void svm_want_window(struct virt_vcpu *v, unsigned windows)
 static __attribute__((noinline)) void inject_event(struct virt_vcpu *v, const struct vm_event *e)
 {
 	struct vmcb_control *c = &vmcb_of(v)->control;
-	uint8_t vector;
 
 	if (e->type == EVENT_NONE) {
 		c->event_injection = 0;
-		if (!(svm_of(v)->windows & WINDOW_INTERRUPT))
-			(void)withdraw(v, &vector);
+		if (is_waiting(v))
+			(void)withdraw(c);
 		return;
 	}
 	c->event_injection = e->vector | (uint64_t)types[e->type] << EVENT_TYPE_SHIFT | EVENT_VALID;

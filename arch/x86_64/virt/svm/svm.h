@@ -22,7 +22,6 @@ struct svm_vcpu {
 	unsigned asid_cpu;
 	unsigned windows; /* enum virt_window */
 	bool nmi_blocked; /* an NMI was delivered, and its IRET has not been seen */
-	bool virtual_irq; /* an interrupt was injected as a virtual one */
 	bool stepping;	  /* TF is set by us, for one instruction: the IRET */
 	uint64_t dr[4];	  /* DR0-DR3 while not loaded */
 	uint64_t tsc_aux; /* likewise */

@@ -135,7 +135,7 @@ void svm_vcpu_reset(struct virt_vcpu *v)
 	v->rip = 0xfff0;
 	v->rflags = RFLAGS_FIXED;
 	v->exit.shadow = 0;
-	s->nmi_blocked = s->stepping = s->virtual_irq = false;
+	s->nmi_blocked = s->stepping = false;
 	s->windows = WINDOW_NONE;
 	memset(s->dr, 0, sizeof(s->dr));
 	flush(b);

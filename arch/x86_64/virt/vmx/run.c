@@ -378,7 +378,6 @@ void vmx_run(struct virt_vcpu *v)
 	else
 		failed = enter(&v, vmx_resume);
 	x = vmx_vcpu(v);
-	v->exits++;
 	v->exit.address_space = ADDRESS_SPACE_UNKNOWN;
 	vmcs_read_to(VMCS_GUEST_RIP, &v->rip);
 	v->gpr[RSP] = x->rsp = vmcs_read(VMCS_GUEST_RSP);
