@@ -9,6 +9,14 @@
 
 #define PTE_ADDRESS 0x000ffffffffff000ul
 
+void fetch_init(struct fetch *f)
+{
+	for (unsigned i = 0; i < FETCH_PAGES; i++)
+		f->pages[i].cr3 = FETCH_EMPTY;
+	for (unsigned i = 0; i < ARRAY_SIZE(f->decoded); i++)
+		f->decoded[i].in.len = 0;
+}
+
 static always_inline struct fetch_decoded *decoded_memo(struct vcpu *v)
 {
 	const uint32_t golden = 0x9e3779b1; /* spreads neighbours: 2^32 over the golden ratio */
@@ -22,7 +30,7 @@ static always_inline struct fetch_decoded *decoded_memo(struct vcpu *v)
  */
 static always_inline uint64_t note_entries(const struct vcpu *v, struct fetch_page *m)
 {
-	uint64_t table = m->cr3, rip = v->hw.rip;
+	uint64_t table = v->hw.exit.address_space, rip = v->hw.rip;
 
 #pragma GCC unroll 4
 	for (unsigned i = 0; i < FETCH_LEVELS; i++) {
@@ -50,26 +58,29 @@ static always_inline uint64_t note_entries(const struct vcpu *v, struct fetch_pa
 }
 
 /*
- * Remembers where the page of RIP is; then the same bytes as fetch_recall(), or NULL. Only in the
+ * Remembers where the page of RIP is; then the bytes there, or NULL. Only in the
  * mode that pays: 64-bit, four levels (no guest is let set CR4.LA57).
  */
 static const uint8_t *learn(struct vcpu *v)
 {
 	struct fetch_page *m = &v->fetch.pages[v->hw.rip / PAGE_SIZE % FETCH_PAGES];
+	const uint64_t last = PAGE_SIZE - FETCH_BYTES;
 	uint64_t at, offset = v->hw.rip & PAGE_MASK;
+	const uint8_t *host;
 
-	m->page = 0;
+	m->cr3 = FETCH_EMPTY;
 	if (v->hw.exit.address_space == ADDRESS_SPACE_UNKNOWN)
 		return NULL;
-	m->cr3 = v->hw.exit.address_space;
 	at = note_entries(v, m);
 	if (at == UINT64_MAX)
 		return NULL;
-	m->host = gmem_ptr(&v->vm->mem, gpa(ALIGN_DOWN(at, PAGE_SIZE)), PAGE_SIZE, false);
-	if (!m->host)
+	host = gmem_ptr(&v->vm->mem, gpa(ALIGN_DOWN(at, PAGE_SIZE)), PAGE_SIZE, false);
+	if (!host)
 		return NULL;
-	m->page = v->hw.rip | PAGE_MASK;
-	return offset > PAGE_SIZE - FETCH_BYTES ? NULL : m->host + offset;
+	m->to_host = (uint64_t)host - (v->hw.rip - offset);
+	m->last = v->hw.rip - offset + last;
+	m->cr3 = v->hw.exit.address_space;
+	return offset > last ? NULL : host + offset;
 }
 
 static uint64_t load64(const uint8_t *p)
@@ -194,7 +205,7 @@ const struct insn *fetch_insn(struct vcpu *v)
 	const uint8_t *bytes;
 
 	if (likely(fetch_holds(v, page))) {
-		bytes = page->host + (v->hw.rip & PAGE_MASK);
+		bytes = fetch_bytes(v, page);
 	} else {
 		bytes = bytes_given(&v->hw.exit) ? NULL : learn(v);
 		if (!bytes)
@@ -206,7 +217,7 @@ const struct insn *fetch_insn(struct vcpu *v)
 	return &m->in;
 }
 
-void fetch_skip_opcode(struct vcpu *v, uint32_t opcode, unsigned len)
+void fetch_skip_opcode(struct vcpu *v, uint16_t opcode, unsigned len)
 {
 	const uint8_t *bytes = v->hw.exit.insn_len ? NULL : learn(v);
 

@@ -35,6 +35,7 @@ struct vcpu *vcpu_create(struct vm *vm, unsigned id)
 	if (virt->vcpu_init(&v->hw))
 		goto err_virt;
 	vlapic_init(v);
+	fetch_init(&v->fetch);
 	vcpu_reset(v);
 	return v;
 err_virt:

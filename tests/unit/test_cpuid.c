@@ -53,7 +53,7 @@ void exit_skip(struct vcpu *v)
 }
 
 /* No page of code is remembered in these tests. */
-void fetch_skip_opcode(struct vcpu *vcpu, uint32_t opcode, unsigned len)
+void fetch_skip_opcode(struct vcpu *vcpu, uint16_t opcode, unsigned len)
 {
 	(void)opcode, (void)len;
 	exit_skip(vcpu);

@@ -70,6 +70,11 @@ int irqchip_take(struct vcpu *vcpu)
 	return vector;
 }
 
+void fetch_init(struct fetch *f)
+{
+	(void)f;
+}
+
 void vlapic_init(struct vcpu *vcpu)
 {
 	vcpu->lapic.base_msr = 1;
