@@ -5,16 +5,8 @@
  * start.S made, and takes its ticket: its stack, Plinth's page tables and its struct cpu.
  */
 #include "boot/ap.h"
+#include "boot/long_mode.h"
 #include "arch/x86_64/layout.h"
-
-#define PHYS(symbol) ((symbol) - KERNEL_BASE)
-
-#define CR0_PE_PG_WP 0x80010001
-#define CR4_PAE      0x20
-#define EFER         0xc0000080
-#define EFER_LME_NXE 0x900
-#define SELECTOR_CODE64 0x08
-#define SELECTOR_DATA   0x10
 
 	.section .rodata
 	.globl ap_begin, ap_end
@@ -25,7 +17,7 @@ ap_begin:
 	movw %cs, %ax
 	movw %ax, %ds
 	lgdtl gdt_pointer - ap_begin
-	movl $CR4_PAE, %eax
+	movl $CR4_PAE_ONLY, %eax
 	movl %eax, %cr4
 	movl $PHYS(boot_pml4), %eax
 	movl %eax, %cr3

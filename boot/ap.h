@@ -3,9 +3,6 @@
 #ifndef BOOT_AP_H
 #define BOOT_AP_H
 
-/* start.S's: nothing, code, data. */
-#define BOOT_GDT_SIZE (3 * 8)
-
 #define AP_TICKET_CR3	0
 #define AP_TICKET_STACK 8
 #define AP_TICKET_CPU	16

@@ -5,18 +5,11 @@
  * them by ones that keep W^X.
  */
 #include "boot/multiboot.h"
+#include "boot/long_mode.h"
 #include "arch/x86_64/layout.h"
 
-#define PHYS(symbol) ((symbol) - KERNEL_BASE)
-
-#define CR0_PE_PG_WP 0x80010001
-#define CR4_PAE      0x20
-#define EFER         0xc0000080
-#define EFER_LME_NXE 0x900
 #define PTE_P_W      0x3
 #define PTE_P_W_PS   0x83
-#define SELECTOR_CODE64 0x08
-#define SELECTOR_DATA   0x10
 #define CPUID_EXT_LM    (1 << 29)
 
 	.section .multiboot, "a"
@@ -91,7 +84,7 @@ boot_start32:
 	movl %eax, PHYS(boot_pml4) + DIRECT_PML4 * 8
 	movl $PHYS(boot_pdpt_image) + PTE_P_W, PHYS(boot_pml4) + 511 * 8
 
-	movl $CR4_PAE, %eax
+	movl $CR4_PAE_ONLY, %eax
 	movl %eax, %cr4
 	movl $PHYS(boot_pml4), %eax
 	movl %eax, %cr3

@@ -215,6 +215,28 @@ static void delete_at(struct shell *s, unsigned at)
 		erase(s, at, at + 1);
 }
 
+/* What is pasted to a reader, a configuration, may have tabs. */
+static void tab(struct shell *s)
+{
+	if (s->reader)
+		shell_insert(s, " ", 1);
+	else
+		shell_complete(s);
+}
+
+static void clear_screen(struct shell *s)
+{
+	shell_write(s, "\x1b[H\x1b[J");
+	s->drawn = 0;
+	shell_refresh(s);
+}
+
+static void begin_sequence(struct shell *s)
+{
+	s->key = KEY_ESCAPE;
+	s->key_dropped = false;
+}
+
 /* What is not listed here and not printable does nothing. */
 static void control(struct shell *s, uint8_t c)
 {
@@ -227,39 +249,16 @@ static void control(struct shell *s, uint8_t c)
 	case CTRL_F: move(s, s->cursor + 1); break;
 	case BACKSPACE:
 	case DELETE: delete_at(s, s->cursor - 1); break;
-	case TAB:
-		if (s->reader)
-			shell_insert(s, " ", 1);
-		else
-			shell_complete(s);
-		break;
+	case TAB: tab(s); break;
 	case CTRL_K: erase(s, s->cursor, s->length); break;
-	case CTRL_L:
-		shell_write(s, "\x1b[H\x1b[J");
-		s->drawn = 0;
-		shell_refresh(s);
-		break;
+	case CTRL_L: clear_screen(s); break;
 	case LF:
 	case CR: enter(s); break;
 	case CTRL_N: recall(s, s->history_at + 1); break;
 	case CTRL_P: recall(s, s->history_at - 1); break;
-	case CTRL_U:
-		memmove(s->line, s->line + s->cursor, s->length - s->cursor + 1);
-		s->length -= s->cursor;
-		s->cursor = 0;
-		shell_refresh(s);
-		break;
-	case CTRL_W:
-		if (s->cursor) {
-			unsigned from = word_start(s), to = s->cursor;
-
-			erase(s, from, to);
-		}
-		break;
-	case ESCAPE:
-		s->key = KEY_ESCAPE;
-		s->key_dropped = false;
-		break;
+	case CTRL_U: erase(s, 0, s->cursor); break;
+	case CTRL_W: erase(s, word_start(s), s->cursor); break;
+	case ESCAPE: begin_sequence(s); break;
 	}
 }
 

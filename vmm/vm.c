@@ -128,6 +128,13 @@ static void forget(struct vm *vm)
 	cpuid_init(vm);
 }
 
+/* Its clock shows the time of day. */
+static void set_clock(struct vm *vm)
+{
+	vm->boot_time = vm->config.boot_time + time_ns() / NS_PER_S;
+	vrtc_set_time(vm, vm->boot_time);
+}
+
 int vm_build(struct vm *vm)
 {
 	int err;
@@ -149,8 +156,7 @@ int vm_build(struct vm *vm)
 	err = devices_init(vm);
 	if (err)
 		goto err_devices;
-	vm->boot_time = vm->config.boot_time + time_ns() / NS_PER_S;
-	vrtc_set_time(vm, vm->boot_time);
+	set_clock(vm);
 	err = vm_load(vm);
 	if (err)
 		goto err_load;
