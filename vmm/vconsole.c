@@ -12,29 +12,87 @@
 
 _Static_assert((int)VCONSOLE_LINES == (int)REPLY_LINES, "a line asks and shows");
 
-enum { PREFIXED_HOLD = 4096 /* what holds a writer in the mode that shows all */ };
-
-void vconsole_catch_up(struct vconsole *c, enum vconsole_line line)
-{
-	if (vconsole_unshown(c, line) > VCONSOLE_RING)
-		c->views[line].at = c->written - VCONSOLE_RING;
-}
-
-size_t vconsole_next_run(struct vconsole *c, enum vconsole_line line, const uint8_t **bytes)
-{
-	uint64_t at, n;
-
-	vconsole_catch_up(c, line);
-	at = c->views[line].at % VCONSOLE_RING;
-	n = vconsole_unshown(c, line);
-	*bytes = c->ring + at;
-	return MIN(n, VCONSOLE_RING - at);
-}
+enum {
+	PREFIXED_HOLD = 4096, /* what holds a writer in the mode that shows all */
+	ENQ = 0x05,
+	ESCAPE = 0x1b,
+	QUESTION_MAX = 16, /* bytes of a sequence that asks */
+	AGAIN_RUN = 256,   /* looked through at a time */
+};
 
 void vconsole_advance(struct vconsole_view *v, size_t n)
 {
 	v->at += n;
+	v->again = v->again > n ? v->again - n : 0;
 	v->limit = v->limit > VCONSOLE_HOLD + n ? v->limit - n : VCONSOLE_HOLD;
+}
+
+void vconsole_catch_up(struct vconsole *c, enum vconsole_line line)
+{
+	if (vconsole_unshown(c, line) > VCONSOLE_RING)
+		vconsole_advance(&c->views[line], vconsole_unshown(c, line) - VCONSOLE_RING);
+}
+
+static uint8_t byte_at(const struct vconsole *c, uint64_t at)
+{
+	return c->ring[at % VCONSOLE_RING];
+}
+
+/*
+ * The length of what asks a terminal for an answer (ECMA-48: DSR and DA; DECID; ENQ), or 0. Shown
+ * again it would be answered again, and the answer is typed into the guest.
+ */
+static unsigned question_at(const struct vconsole *c, uint64_t at)
+{
+	uint8_t byte = byte_at(c, at);
+
+	if (byte == ENQ)
+		return 1;
+	if (byte != ESCAPE)
+		return 0;
+	if (byte_at(c, at + 1) == 'Z')
+		return 2;
+	if (byte_at(c, at + 1) != '[')
+		return 0;
+	for (unsigned n = 2; n < QUESTION_MAX; n++) {
+		byte = byte_at(c, at + n);
+		if (byte < '0' || byte > '?')
+			return byte == 'n' || byte == 'c' ? n + 1 : 0;
+	}
+	return 0;
+}
+
+/* Of n bytes that are shown again, those before the next question; questions at once are left out.
+ */
+static uint64_t before_question(struct vconsole *c, struct vconsole_view *v, uint64_t n)
+{
+	uint64_t plain = 0;
+	unsigned skip;
+
+	n = MIN(n, v->again);
+	while (n && (skip = question_at(c, v->at))) {
+		skip = (unsigned)MIN(skip, n);
+		vconsole_advance(v, skip);
+		n -= skip;
+	}
+	n = MIN(n, AGAIN_RUN);
+	while (plain < n && !question_at(c, v->at + plain))
+		plain++;
+	return plain;
+}
+
+size_t vconsole_next_run(struct vconsole *c, enum vconsole_line line, const uint8_t **bytes)
+{
+	struct vconsole_view *v = &c->views[line];
+	uint64_t n = 0;
+
+	vconsole_catch_up(c, line);
+	if (unlikely(v->again))
+		n = before_question(c, v, vconsole_unshown(c, line));
+	if (!n)
+		n = vconsole_unshown(c, line);
+	*bytes = c->ring + v->at % VCONSOLE_RING;
+	return MIN(n, VCONSOLE_RING - v->at % VCONSOLE_RING);
 }
 
 void vconsole_show(struct vconsole *c)
@@ -105,7 +163,7 @@ static bool take_line(struct vconsole *c)
 
 	vconsole_catch_up(c, LINE_TERMINAL);
 	for (at = v->at; at < c->written && at - v->at < VCONSOLE_PREFIXED - 1; at++) {
-		uint8_t byte = c->ring[at % VCONSOLE_RING];
+		uint8_t byte = byte_at(c, at);
 
 		if (byte == '\n')
 			break;
@@ -114,7 +172,7 @@ static bool take_line(struct vconsole *c)
 	}
 	if (at == c->written)
 		return false;
-	v->at = at + (c->ring[at % VCONSOLE_RING] == '\n');
+	vconsole_advance(v, at + (byte_at(c, at) == '\n') - v->at);
 	text[used] = '\0';
 	vconsole_lines.out_sent = 0;
 	vconsole_lines.out_used = (unsigned)fmt_print(vconsole_lines.out, VCONSOLE_OUT,

@@ -45,6 +45,7 @@ struct vconsole {
 		bool attached;
 		bool stuck;	 /* the line has taken less than there was, and will call */
 		uint64_t at;	 /* what the line shows next */
+		uint64_t again;	 /* so much from there on it has shown before */
 		uint64_t limit;	 /* so much before the writer is held */
 	} views[VCONSOLE_LINES]; /* (C) */
 	bool attached;		 /* (C) to any line */
@@ -70,6 +71,8 @@ bool vconsole_is_held(struct vconsole *c);
  * Without quiet the terminal says whose console it is.
  */
 void vconsole_attach(enum vconsole_line line, struct vconsole *c, bool quiet);
+/* What of c's ring the line has shown is shown again when c is attached to it the next time. */
+void vconsole_rewind(enum vconsole_line line, struct vconsole *c);
 /* The terminal shows all guests' consoles, each line after the guest's name. */
 void vconsole_attach_all(void);
 /* The terminal shows the shell, if it has shown c until now; NULL: whatever it has shown. */

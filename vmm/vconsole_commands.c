@@ -40,6 +40,7 @@ static void run_attach(struct reply *r, unsigned argc, char **argv)
 		say_missing(r, argv[1]);
 		return;
 	}
+	vconsole_rewind(line, c);
 	vconsole_attach(line, c, false);
 	vconsole_release(c);
 }

@@ -46,7 +46,7 @@ static void view_set(struct vconsole *c, enum vconsole_line line, bool attached,
 		v->limit = VCONSOLE_HOLD;
 		if (vconsole_unshown(c, line) >= VCONSOLE_HOLD)
 			v->limit = MIN(vconsole_unshown(c, line) + VCONSOLE_GRACE,
-				       (uint64_t)VCONSOLE_RING);
+				       VCONSOLE_RING + v->again);
 	}
 	lock_drop(&c->lock);
 }
@@ -155,6 +155,20 @@ void vconsole_attach(enum vconsole_line line, struct vconsole *c, bool quiet)
 		c->ops->shown(c->owner);
 	if (c)
 		vconsole_release(c);
+}
+
+void vconsole_rewind(enum vconsole_line line, struct vconsole *c)
+{
+	struct vconsole_view *v = &c->views[line];
+	uint64_t from;
+
+	lock_take(&c->lock);
+	from = c->written > VCONSOLE_RING ? c->written - VCONSOLE_RING : 0;
+	if (v->at > from) {
+		v->again += v->at - from;
+		v->at = from;
+	}
+	lock_drop(&c->lock);
 }
 
 void vconsole_attach_all(void)

@@ -264,7 +264,8 @@ def test_terminal(box):
         rig.until(r"plinth> $", since)
         since = rig.type("attach guest\r")
         rig.until(r"console of guest", since)
-        rig.until(r"This is Linux(.|\n)*[#$] (\x1b\[\S*)?$", since)
+        # What it said before the reset is shown again, and then what it says since.
+        rig.until(r"kept-42(.|\n)*This is Linux(.|\n)*[#$] (\x1b\[\S*)?$", since)
         since = rig.type("poweroff -f\r")
         rig.until(r"plinth: guest ended: powered off, status 0", since)
         rig.ended()

@@ -542,11 +542,74 @@ static void test_commands(void **state)
 	assert_true(vconsole_lines.all);
 }
 
+/* Who asks for a guest by its name sees what was said before; who looks away and back does not. */
+static void test_attach_shows_again(void **state)
+{
+	(void)state;
+	attach(&guests[0]);
+	say(&guests[0], "before ");
+	type("\x1d");
+	say(&guests[0], "unseen ");
+	clear_line();
+	type("\x1d");
+	assert_non_null(strstr(line.shown, "]\r\nunseen "));
+	type("\x1d");
+	clear_line();
+	command(LINE_TERMINAL, "attach one");
+	assert_non_null(strstr(line.shown, "]\r\nbefore unseen "));
+	say(&guests[0], "after");
+	type("\x1d");
+	clear_line();
+	type("\x1d");
+	assert_non_null(strstr(line.shown, "]\r\n"));
+	assert_null(strstr(line.shown, "after"));
+}
+
+/* Nobody waits for the answers any more, which would be typed into the guest. */
+static void test_attach_again_asks_nothing(void **state)
+{
+	(void)state;
+	attach(&guests[0]);
+	say(&guests[0], "\x1b[1mbold\x1b[6n# \x1b[c\x1b[>0;1c\x05\x1bZ\x1b[2Jend\x1b[5n");
+	type("\x1d");
+	say(&guests[0], "new\x1b[6n");
+	clear_line();
+	command(LINE_TERMINAL, "attach one");
+	assert_non_null(strstr(line.shown, "]\r\n\x1b[1mbold# \x1b[2Jendnew\x1b[6n"));
+}
+
+/* A whole ring of old output does not hold the guest, and costs nothing of what it says now. */
+static void test_attach_again_grace(void **state)
+{
+	unsigned sent = 0;
+
+	(void)state;
+	attach(&guests[0]);
+	for (unsigned i = 0; i < 2 * VCONSOLE_RING; i++)
+		say(&guests[0], "o");
+	type("\x1d");
+	clear_line();
+	line.room = 0;
+	command(LINE_TERMINAL, "attach one");
+	while (guests[0].ready && sent < 10000)
+		guests[0].ready = vconsole_put(&guests[0].console, (uint8_t)('a' + sent++ % 26));
+	assert_in_range(sent, VCONSOLE_GRACE - 1, VCONSOLE_GRACE + 1);
+	while (!guests[0].ready)
+		line_moves(16);
+	line_moves(ENDLESS);
+	for (unsigned i = 0; i < sent; i++)
+		assert_int_equal(line.shown[line.count - sent + i], 'a' + i % 26);
+	assert_in_range(line.count, VCONSOLE_RING, VCONSOLE_RING + 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_shown, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_scroll_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_attach_shows_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_attach_again_asks_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_attach_again_grace, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_flood, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_flood_and_leave, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_grace, setup, teardown),
