@@ -151,14 +151,16 @@ def test_ends(box, emulator):
                             ("gone-restart", "crashed")):
             p.ask("start", name)
             p.until_state(name, state)
-        log = p.log()
         for said in ("guest off ended: powered off, status 0", "guest pass ended: exit port, status "
                      "%d" % GUEST_PASS, "guest reset-stop ended: reset, status 0",
                      "guest gone ended: stopped by Plinth, status 126",
                      "triple is stopped: 10 triple faults in a row",
                      r"gone-restart has ended 5 times in a row"):
-            expect(re.search(said, log), "the log does not say '%s':\n%s" % (said, tail(log, 80)))
-        expect(log.count("gone-restart is stopped: ") == 5, "restarts:\n" + log)
+            p.rig.until(said)
+        log = p.rig.text()  # all of it: Plinth's memory holds the last 32 KiB
+        # QEMU's clock is the host's: where that is busy, some last longer than the 2 s.
+        restarts = log.count("gone-restart is stopped: ")
+        expect(restarts == 5 or restarts > 5 and emulator == "qemu", "restarts:\n" + log)
         expect(log.count("vCPU 0 at its triple fault") == 2, "triple faults:\n" + log)
         p.ask("start", "off-destroy")
         deadline = time.monotonic() + 60
