@@ -261,8 +261,7 @@ ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 ata0-master: type=cdrom, path={image}, status=inserted
 boot: cdrom
 clock: {clock}
-com1: enabled=1, {serial}
-plugin_ctrl: iodebug=1
+{serial}plugin_ctrl: iodebug=1
 sound: driver=dummy
 speaker: enabled=0
 log: {folder}/bochs.log
@@ -281,18 +280,28 @@ def repeatable_library(folder):
     return library
 
 
+def bochs_client(port):
+    """A serial port that Bochs connects to this TCP port of ours: it waits for nobody then."""
+    return "mode=socket-client, dev=127.0.0.1:%d" % port
+
+
 def bochs_command(machine, image, serial, folder):
-    """Writes the files that Bochs reads into `folder`; returns its command line."""
+    """Writes the files that Bochs reads into `folder`; returns its command line.
+
+    `serial` says for COM1 and those after it where they lead.
+    """
     # Counting: many instructions a second mean few timer ticks an instruction, as on real machines.
     # A person: the clock waits for the wall's, and 50 million a second are what a plain PC manages.
+    # With fewer, Linux guests boot later: more of their instructions go to timer ticks.
     ips, clock = 20000000, "sync=none, time0=946684800"
     if machine.count:
         ips = 1000000000
     elif machine.realtime:
         ips, clock = 50000000, "sync=slowdown, time0=utc"
     # Linux alone reads MSRs that Bochs does not have, early; Plinth is to see what a real CPU does.
+    ports = "".join("com%d: enabled=1, %s\n" % (i + 1, where) for i, where in enumerate(serial))
     text = BOCHSRC.format(cpu=machine.cpu_model or "corei7_skylake_x", cpus=machine.cpus, ips=ips,
-                          memory=machine.megabytes(), image=image, clock=clock, serial=serial,
+                          memory=machine.megabytes(), image=image, clock=clock, serial=ports,
                           folder=folder, ignore_msrs=int(machine.direct))
     with open(os.path.join(folder, "bochsrc"), "w", encoding="utf-8") as f:
         f.write(text + "".join(line + "\n" for line in machine.extra))
@@ -361,7 +370,7 @@ def run(machine, folder, timeout, until=None):
         command = qemu_command(machine, image, ["-serial", "file:" + log, "-monitor", "none"])
         environment = None
     else:
-        command = bochs_command(machine, image, "mode=file, dev=" + log, folder)
+        command = bochs_command(machine, image, ["mode=file, dev=" + log], folder)
         environment = bochs_environment(machine)
     began = time.monotonic()
     with open(os.path.join(folder, "emulator.log"), "wb") as out:

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Plinth driven from outside: plinthctl on COM2, and the shell behind Ctrl-] on COM1."""
+import dataclasses
 import json
 import os
 import re
 import select
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -12,6 +14,7 @@ import time
 
 import machine
 from boot_box import CLOUD, INITRD, Failure, tail
+from relay import Relay
 
 CTL = os.path.join(machine.TOP, "tools", "plinthctl")
 # A guest that says a line each second, and takes commands at its console.
@@ -19,7 +22,7 @@ WORDS = "console=ttyS0 quiet cryptomgr.notests"
 
 
 class Rig:
-    """QEMU with both serial ports as sockets: COM1 is typed at by the test, COM2 is plinthctl's."""
+    """A machine with both serial ports as sockets: COM1 is typed at by the test, COM2 is plinthctl's."""
 
     def __init__(self, box, words, **settings):
         self.box = box
@@ -29,23 +32,35 @@ class Rig:
         self.seen = b""
         self.lock = threading.Lock()
         self.paused = threading.Event()
-        with socket.socket(socket.AF_UNIX) as server:
-            server.bind(os.path.join(self.folder, "com1"))
-            server.listen()
+        self.relay = None
+        settings.setdefault("modules", [(CLOUD, words), (INITRD, "")])
+        m = machine.name_modules(machine.Machine(emulator=box.emulator, **settings), box.folder)
+        with socket.create_server(("127.0.0.1", 0)) as server:
             server.settimeout(60)
-            settings.setdefault("modules", [(CLOUD, words), (INITRD, "")])
-            m = machine.Machine(emulator="qemu", boot="direct", **settings)
-            m = machine.name_modules(m, box.folder)
-            command = machine.qemu_command(m, "", [
-                "-chardev", "socket,id=com1,path=%s" % os.path.join(self.folder, "com1"),
-                "-serial", "chardev:com1",
-                "-chardev", "socket,id=com2,path=%s,server=on,wait=off" % self.control,
-                "-serial", "chardev:com2", "-monitor", "none"])
-            with open(os.path.join(box.folder, "emulator.log"), "wb") as out:
-                self.process = machine.start(command, stdin=subprocess.DEVNULL, stdout=out,
-                                             stderr=out)
+            start = self.start_bochs if box.emulator == "bochs" else self.start_qemu
+            self.process = start(m, server.getsockname()[1])
             self.com1 = server.accept()[0]
         threading.Thread(target=self.read, daemon=True).start()
+
+    def start(self, command):
+        with open(os.path.join(self.box.folder, "emulator.log"), "wb") as out:
+            return machine.start(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+
+    def start_qemu(self, m, port):
+        m = dataclasses.replace(m, boot="direct")
+        return self.start(machine.qemu_command(m, "", [
+            "-chardev", "socket,id=com1,host=127.0.0.1,port=%d" % port, "-serial", "chardev:com1",
+            "-chardev", "socket,id=com2,path=%s,server=on,wait=off" % self.control,
+            "-serial", "chardev:com2", "-monitor", "none"]))
+
+    def start_bochs(self, m, port):
+        # plinthctl goes by our clock.
+        m = dataclasses.replace(m, realtime=True)
+        image = os.path.join(self.folder, "boot.iso")
+        machine.write_iso(m, image)
+        self.relay = Relay(self.control)
+        return self.start(machine.bochs_command(m, image, [
+            machine.bochs_client(p) for p in (port, self.relay.port)], self.box.folder))
 
     def read(self):
         while True:
@@ -99,12 +114,11 @@ class Rig:
     def close(self):
         machine.stop(self.process)
         self.com1.close()
+        if self.relay:
+            self.relay.close()
         with open(os.path.join(self.box.folder, "com1.log"), "wb") as f:
             f.write(self.seen)
-        for name in ("com1", "control"):
-            if os.path.exists(os.path.join(self.folder, name)):
-                os.unlink(os.path.join(self.folder, name))
-        os.rmdir(self.folder)
+        shutil.rmtree(self.folder)
 
 
 def with_rig(box, script, words=WORDS, **settings):
@@ -205,7 +219,7 @@ def check_attach(rig):
         machine.stop(process)
 
 
-def test_plinthctl(box):
+def test_plinthctl(box, emulator):
     def script(rig):
         rig.until(r"[#$] (\x1b\[\S*)?$")
         check_answers(rig)
@@ -222,7 +236,7 @@ def test_plinthctl(box):
     with_rig(box, script)
 
 
-def test_terminal(box):
+def test_terminal(box, emulator):
     """Ctrl-] to the shell and back, while the guest runs."""
     def script(rig):
         rig.until(r"[#$] (\x1b\[\S*)?$")
@@ -294,16 +308,18 @@ def wait_until_held(rig):
         last, now = now, port_exits(rig)
 
 
-def test_flood(box):
+def test_flood(box, emulator):
     """A guest floods a line that stands still: it waits, the control line does not, and nothing is
-    lost."""
+    lost. Bochs itself waits for its lines; there the line is only slower than the guest."""
     def script(rig):
         rig.until(r"[#$] (\x1b\[\S*)?$")
-        rig.paused.set()
+        if emulator == "qemu":
+            rig.paused.set()
         since = rig.type("i=0; p=$(printf %%0%dd 0); while [ $i -lt %d ]; do echo flood-$i-$p; "
                          "i=$((i+1)); done; echo flood-\\end\r" % (WIDTH, LINES))
-        wait_until_held(rig)
-        rig.paused.clear()
+        if emulator == "qemu":
+            wait_until_held(rig)
+            rig.paused.clear()
         rig.until(r"flood-end", since, 200)
         numbers = re.findall(r"^flood-(\d+)-0{%d}\r?$" % WIDTH, rig.text(since), re.MULTILINE)
         expect([int(n) for n in numbers] == list(range(LINES)),

@@ -6,7 +6,7 @@ from boot_box import Failure
 from terminal import with_typist
 
 GUESTS = {"one": 1, "two": 2, "four": 4}
-LIMIT = {"qemu": 400, "bochs": 3600}
+LIMIT = {"qemu": 400, "bochs": 1200}
 
 
 def here(name):
@@ -133,4 +133,3 @@ def test_many(_, emulator):
 
 
 test_many.seconds = 120
-test_many.long = ("bochs",)  # twenty minutes

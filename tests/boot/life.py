@@ -16,7 +16,7 @@ from control import CTL, Rig, expect
 LIFE = os.path.join(machine.BUILD, "guest", "life.elf")
 TINY = [(LIFE, "life.elf")]
 LINUX = [(CLOUD, "vmlinuz"), (INITRD, "initrd.gz")]
-ROUNDS, ROUNDS_OF_TWO = 1000, 200
+ROUNDS, ROUNDS_OF_TWO = 1000, {"qemu": 200, "bochs": 50}
 
 
 def plinthctl():
@@ -113,7 +113,7 @@ def bring(p, name, state):
     p.until_state(name, state)
 
 
-def test_verbs(box):
+def test_verbs(box, emulator):
     """Every order in every state."""
     with plinth(box, guest("a", "wait")) as p:
         for verb, does in VERBS.items():
@@ -138,7 +138,7 @@ def test_verbs(box):
         p.refused("exists", "create", "a", "memory=4M", "kernel=life.elf")
 
 
-def test_ends(box):
+def test_ends(box, emulator):
     """What guests do themselves, and what their configs have for it."""
     guests = [guest("button", "button"), guest("off", "off"), guest("gone", "nowhere"),
               guest("reset", "reset"), guest("triple", "triple"), guest("pass", "check ms=200"),
@@ -151,14 +151,16 @@ def test_ends(box):
                             ("gone-restart", "crashed")):
             p.ask("start", name)
             p.until_state(name, state)
-        log = p.log()
         for said in ("guest off ended: powered off, status 0", "guest pass ended: exit port, status "
                      "%d" % GUEST_PASS, "guest reset-stop ended: reset, status 0",
                      "guest gone ended: stopped by Plinth, status 126",
                      "triple is stopped: 10 triple faults in a row",
                      r"gone-restart has ended 5 times in a row"):
-            expect(re.search(said, log), "the log does not say '%s':\n%s" % (said, tail(log, 80)))
-        expect(log.count("gone-restart is stopped: ") == 5, "restarts:\n" + log)
+            p.rig.until(said)
+        log = p.rig.text()  # all of it: Plinth's memory holds the last 32 KiB
+        # QEMU's clock is the host's: where that is busy, some last longer than the 2 s.
+        restarts = log.count("gone-restart is stopped: ")
+        expect(restarts == 5 or restarts > 5 and emulator == "qemu", "restarts:\n" + log)
         expect(log.count("vCPU 0 at its triple fault") == 2, "triple faults:\n" + log)
         p.ask("start", "off-destroy")
         deadline = time.monotonic() + 60
@@ -234,8 +236,8 @@ def test_no_leak(box):
     leaks(box, ["a"], ROUNDS)
 
 
-def test_no_leak_of_two(box):
-    leaks(box, ["a", "b"], ROUNDS_OF_TWO)
+def test_no_leak_of_two(box, emulator):
+    leaks(box, ["a", "b"], ROUNDS_OF_TWO[emulator])
 
 
 def linux(p):
@@ -246,10 +248,10 @@ def linux(p):
     return float(re.search(r"\n(\d+\.\d\d) ", p.rig.text(since)).group(1))
 
 
-PAUSE = 8  # seconds
+PAUSE = 8  # seconds, by Plinth's clock: Bochs' is not ours
 
 
-def test_pause_linux(box):
+def test_pause_linux(box, emulator):
     """Time stands still for a paused Linux, its console too; it goes on as if nothing had been."""
     config = guest("linux", "", kernel="vmlinuz", initrd="initrd.gz", memory="256M", autostart=True,
                    cmdline="console=ttyS0 quiet cryptomgr.notests")
@@ -257,18 +259,24 @@ def test_pause_linux(box):
         p.rig.until(r"[#$] (\x1b\[\S*)?$")
         p.ask("type", "linux", "while :; do echo tick; sleep 0.2; done &\\r")
         p.rig.until("tick\r\ntick")
-        first, began = linux(p), time.monotonic()
+        p.ask("top")  # which says how long it is since the last one
+        first = linux(p)
         p.ask("pause", "linux")
+        ran = p.ask("top")["interval-ms"]
         time.sleep(0.5)  # what was on its way to the terminal
         silent = p.rig.here()
         p.ask("type", "linux", "echo typed-while-it-$((1+1))\\r")
-        time.sleep(PAUSE)
+        paused = 0
+        while paused < 1000 * PAUSE:
+            time.sleep(1)
+            paused += p.ask("top")["interval-ms"]
         expect(p.rig.here() == silent, "a paused guest says:\n" + p.rig.text(silent))
         p.ask("resume", "linux")
         p.rig.until("typed-while-it-2", silent)
-        second, passed = linux(p), time.monotonic() - began
-        expect(second - first < passed - PAUSE + 1, "of %.1f s in which it paused for %d, Linux has "
-               "seen %.1f" % (passed, PAUSE, second - first))
+        second = linux(p)
+        ran += p.ask("top")["interval-ms"]
+        expect(second - first < ran / 1000 + 1, "of %d ms, and a pause of %d ms, Linux has seen %.2f s"
+               % (ran, paused, second - first))
         # What watches over clocks and CPUs has had its time to complain.
         time.sleep(5)
         since = p.rig.here()

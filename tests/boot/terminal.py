@@ -5,6 +5,7 @@ import pty
 import re
 import select
 import signal
+import subprocess
 import termios
 import time
 
@@ -25,7 +26,8 @@ class Typist:
         if self.pid == 0:
             os.environ.update(settings, TERM="xterm")
             for name in ("KERNEL", "INITRD", "CMDLINE", "COUNT", "DIRECT", "BOOT", "CONFIG",
-                         "MODULES", "DEMO", "CPUS", "VCPUS", "MEM", "MACHINE_MEM", "PLINTH"):
+                         "MODULES", "DEMO", "CPUS", "VCPUS", "MEM", "MACHINE_MEM", "PLINTH",
+                         "PLINTH_SOCKET"):
                 if name not in settings:
                     os.environ.pop(name, None)
             os.execv(os.path.join(machine.TOP, "tools", "run"), ["run"])
@@ -82,9 +84,29 @@ def with_typist(emulator, limit, script, **settings):
         typist.kill()
 
 
-def test_shell(_, emulator):
+def drive(door, command, answer):
+    """plinthctl beside the terminal: each is another client of the control line."""
+    done = subprocess.run([os.path.join(machine.TOP, "tools", "plinthctl"), "--socket", door, command],
+                          capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode or not re.search(answer, done.stdout, re.MULTILINE):
+        raise Failure("plinthctl %s: status %d, %s" % (command, done.returncode,
+                                                       done.stdout + done.stderr))
+
+
+def test_shell(box, emulator):
+    door = os.path.join(box.folder, "control.sock")
+
     def script(typist):
         typist.until(PROMPT, settle=1.5)
+        drive(door, "vms", r"^guest +running ")
+        drive(door, "cpus", r"^ +0 ")
+        # To Plinth's shell, and back.
+        since = typist.type(b"\x1d")
+        typist.until(rb"plinth> $", since)
+        since = typist.type(b"vms\r")
+        typist.until(rb"guest +running(?s:.*)plinth> $", since)
+        since = typist.type(b"\x1d")
+        typist.until(rb"console of guest", since)
         since = typist.type(b"echo wrong\b\b\b\b\bOK-$((40+2))\r")
         typist.until(rb"\nOK-42", since)
         typist.until(PROMPT, since, settle=0.5)
@@ -100,7 +122,7 @@ def test_shell(_, emulator):
         if status != 0:
             raise Failure("status %d after power-off: %s" % (status, typist.tail()))
 
-    with_typist(emulator, 300, script)
+    with_typist(emulator, 300, script, PLINTH_SOCKET=os.path.relpath(door))
 
 
 def test_leave(_, emulator):
