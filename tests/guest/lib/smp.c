@@ -143,9 +143,10 @@ void smp_start_all(void (*fn)(unsigned cpu))
 
 static void count(struct trap_frame *f)
 {
-	smp_cpus[smp_self()].count[f->vector]++;
 	if (f->vector != VEC_NMI)
 		apic_eoi();
+	/* Last: who sees it sees a CPU whose APIC is done with it, and not busier by it. */
+	smp_cpus[smp_self()].count[f->vector]++;
 }
 
 void smp_count_irqs(uint8_t vector)
