@@ -18,6 +18,8 @@ Attacker = collections.namedtuple("Attacker", "words cpus", defaults=(1,))
 # On QEMU an exit costs ten times the host's time that it costs in the guest's; Bochs' seconds are
 # those of a CPU of 20 million instructions a second.
 SECONDS = {"qemu": 1, "bochs": 10}
+# What its cheapest turn costs when nobody is there, and a little more.
+TURN_US = {"qemu": 700, "bochs": 3500}
 # With several CPUs QEMU has no clock but the host's.
 REAL_SECONDS = 10
 # The neighbour's part of its CPU, in percent: its weight's would be 50 beside one, 33 beside two.
@@ -33,7 +35,7 @@ LONGEST_MS = {"qemu": 65, "bochs": 220}
 # Four vCPUs have as much each.
 SHARE_CROWD = 18
 ATTACKS = ("mixture", "memory", "ports", "msrs", "cpuid", "registers", "interrupts", "opcodes",
-           "devices", "selfmod", "hogs", "crowd", "ends", "resets")
+           "devices", "selfmod", "hogs", "timers", "crowd", "ends", "resets")
 EXITS_LEAST = 200  # of an attacker: with fewer it has not done much
 # A guest that is stopped is told in some 70 lines, and it may be every second.
 LOG_LINES_MAX = 1200
@@ -93,7 +95,8 @@ def run(box, emulator, attackers, cpus=1, seconds=None, share=None):
         seconds = seconds or REAL_SECONDS
     words = "seconds=%d" % (seconds or SECONDS[emulator])
     if cpus == 1:
-        words += " share=%d longest=%d" % (share or SHARE[len(attackers)], LONGEST_MS[emulator])
+        words += " share=%d longest=%d turn=%d" % (share or SHARE[len(attackers)],
+                                                   LONGEST_MS[emulator], TURN_US[emulator])
     path = box.file("beside.toml", config(words, attackers).encode())
     modules = [(NEIGHBOUR, "neighbour.elf"), (hostile_runs.ELF, "hostile.elf")]
     result = box.run(modules, config=path, memory=0, machine_memory=640, cpus=cpus, timeout=300,

@@ -122,12 +122,13 @@ void vm_leave(struct vcpu *v)
 	wait_post(&vm->ended, go, vm);
 }
 
-/* What was asked of a vCPU before the reset is over, but for the end. */
+/* What was asked of a vCPU before the reset is over, but for the end, and for timers set since. */
 static void forget_requests(struct vm *vm)
 {
+	const uint32_t kept = REQUEST_STOP | REQUEST_LOOK | REQUEST_TIMER;
+
 	for (unsigned i = 0; i < vm->vcpu_count; i++)
-		__atomic_fetch_and(&vm->vcpus[i]->requests, REQUEST_STOP | REQUEST_LOOK,
-				   __ATOMIC_RELAXED);
+		__atomic_fetch_and(&vm->vcpus[i]->requests, kept, __ATOMIC_RELAXED);
 }
 
 /* A guest may do nothing else: of many resets, only each that doubles their number is told. */
