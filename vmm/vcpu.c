@@ -85,6 +85,13 @@ static void switch_in(struct vcpu *v)
 	virt->vcpu_load(&v->hw);
 }
 
+void vcpu_breathe(struct vcpu *v)
+{
+	sched_breathe();
+	if (this_cpu()->loaded != &v->hw)
+		switch_in(v);
+}
+
 void vcpu_unload(struct vcpu *v)
 {
 	if (this_cpu()->loaded != &v->hw)

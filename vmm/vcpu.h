@@ -80,6 +80,8 @@ void vcpu_take_init(struct vcpu *v);
 void vcpu_take_sipi(struct vcpu *v, uint8_t vector);
 /* Takes its registers off the CPU that calls, if they are there. */
 void vcpu_unload(struct vcpu *v);
+/* In its thread's work that takes long: sched_breathe(), with its registers on the CPU after it. */
+void vcpu_breathe(struct vcpu *v);
 /* The body of its thread: the loop, until the VM ends. */
 void vcpu_loop(void *vcpu);
 

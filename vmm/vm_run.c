@@ -248,27 +248,32 @@ void vm_flush_nested(struct vm *vm, struct vcpu *self)
 	__atomic_store_n(&self->waits, false, __ATOMIC_RELEASE);
 }
 
-/* Of the vCPU whose thread has crashed it; only the first crash counts. */
+/* Of the vCPU whose thread has crashed it. */
 static void dump_own(const struct vm *vm)
 {
 	for (unsigned i = 0; i < vm->vcpu_count; i++)
-		if (vm->end == VM_RUNNING && vm->vcpus[i]->thread == thread_self())
+		if (vm->vcpus[i]->thread == thread_self())
 			dump_vcpu(vm->vcpus[i], "when it was stopped");
 }
 
 void vm_crash(struct vm *vm, const char *fmt, ...)
 {
 	char text[sizeof(vm->end_reason)];
+	bool first;
 	va_list ap;
 
 	va_start(ap, fmt);
 	fmt_vprint(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	log_error("vm: %s is stopped: %s", vm->config.name, text);
-	dump_own(vm);
+	/* Its other vCPUs stop before they do more harm, or crash as well: only the first counts.
+	 */
 	lock_take(&vm->lock);
+	first = vm->end == VM_RUNNING;
 	vm_request_end(vm, VM_CRASHED, text);
 	lock_drop(&vm->lock);
+	if (first)
+		dump_own(vm);
 }
 
 /*

@@ -255,6 +255,14 @@ void thread_wake(struct thread *t)
 	seen.wakes++;
 }
 
+static void (*others_run)(void);
+
+void sched_breathe(void)
+{
+	if (others_run)
+		others_run();
+}
+
 void sched_yield(void)
 {
 	seen.yields++;
@@ -738,6 +746,34 @@ static void timers_lapse_elsewhere(void **state)
 	run(4, lapse_once);
 	assert_int_equal(resumed, 1);
 	assert_false(v->lapic.timer_lapsed);
+}
+
+static void take_its_place(void)
+{
+	assert_ptr_equal(cpu.loaded, &v->hw);
+	hooks->spill(v);
+}
+
+/* In long work others may run, who take its registers off the CPU: then they come back. */
+static void breathe(unsigned t)
+{
+	unsigned loads = hw->loads;
+
+	if (t == 0) {
+		vcpu_breathe(v);
+		assert_int_equal(hw->loads, loads);
+		others_run = take_its_place;
+		vcpu_breathe(v);
+		others_run = NULL;
+		assert_int_equal(hw->loads, loads + 1);
+	}
+	assert_ptr_equal(cpu.loaded, &v->hw);
+}
+
+static void breathes_with_registers(void **state)
+{
+	(void)state;
+	run(2, breathe);
 }
 
 static void wake_by_nmi(void)
@@ -1388,6 +1424,7 @@ int main(void)
 		TEST(halted_until_an_interrupt),
 		TEST(timers_lapse_in_hlt),
 		TEST(timers_lapse_elsewhere),
+		TEST(breathes_with_registers),
 		TEST(halted_with_interrupts_off),
 		TEST(halted_and_stopped),
 		TEST(something_pending_is_no_sleep),
