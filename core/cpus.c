@@ -23,9 +23,10 @@ unsigned cpus_busy(struct cpus_look *look, unsigned n, struct sched_view *now)
 
 static void run_cpus(struct reply *r, unsigned argc, char **argv)
 {
-	static const struct reply_column columns[] = { { "cpu", -3 },	{ "apic", -6 },
-						       { "state", 5 },	{ "busy", -4 },
-						       { "ready", -5 }, { "runs", 0 } };
+	static const struct reply_column columns[] = { { "cpu", -3 },	 { "apic", -6 },
+						       { "state", 5 },	 { "busy", -4 },
+						       { "ready", -5 },	 { "interrupts", -10 },
+						       { "timer", -10 }, { "runs", 0 } };
 	struct sched_view now;
 
 	(void)argc;
@@ -40,6 +41,8 @@ static void run_cpus(struct reply *r, unsigned argc, char **argv)
 		reply_text(r, NULL, "%s", now.idle ? "idle" : "busy");
 		reply_number(r, NULL, busy);
 		reply_number(r, NULL, now.ready);
+		reply_number(r, NULL, __atomic_load_n(&cpus[i]->irqs, __ATOMIC_RELAXED));
+		reply_number(r, NULL, __atomic_load_n(&cpus[i]->timer_irqs, __ATOMIC_RELAXED));
 		reply_text(r, NULL, "%s", now.runs);
 	}
 	reply_table_end(r);

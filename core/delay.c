@@ -31,9 +31,12 @@ void delays_forget(void)
 
 void delays_tell(void)
 {
-	for (unsigned i = 0; i < cpu_count; i++)
+	for (unsigned i = 0; i < cpu_count; i++) {
 		log_info("cpu%u: its timer came in %lu us late at most, %lu ms after the start, "
 			 "when %s ran",
 			 i, time_tsc_to_ns(time_ns_to_tsc(0) + worst[i].ticks) / 1000,
 			 worst[i].at_ns / 1000000, worst[i].thread);
+		log_info("cpu%u: %lu interrupts, %lu of them its timer's", i, cpus[i]->irqs,
+			 cpus[i]->timer_irqs);
+	}
 }

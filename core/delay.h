@@ -11,7 +11,7 @@ struct cpu;
 void delay_note(const struct cpu *c, uint64_t ticks);
 /* What was before does not count: the boot is over. */
 void delays_forget(void);
-/* The worst of each CPU, into the log. */
+/* The worst of each CPU, into the log, and how many interrupts came to it. */
 void delays_tell(void);
 
 #endif

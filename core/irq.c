@@ -14,7 +14,6 @@ struct handler {
 	const char *name;
 	void (*handle)(void *arg);
 	void *arg;
-	uint64_t count;
 };
 
 static struct handler handlers[VECTORS];
@@ -61,10 +60,10 @@ void irq_dispatch(unsigned vector)
 {
 	struct handler *h = &handlers[vector];
 
+	this_cpu()->irqs++;
 	if (vector == IRQ_VECTOR_SPURIOUS)
 		return; /* no EOI: nothing is in service (SDM 3, "Spurious Interrupt") */
 	if (h->handle) {
-		h->count++;
 		h->handle(h->arg);
 	} else if (unclaimed++ == 0) {
 		log_warn("irq: vector %#x came and nobody claims it; further ones are only counted",

@@ -85,6 +85,7 @@ static void tick(void *arg)
 	struct timers *q = &clock.cpus[this_cpu()->id];
 
 	(void)arg;
+	this_cpu()->timer_irqs++;
 	lock_take(&q->lock);
 	measure(q);
 	q->programmed = UINT64_MAX;

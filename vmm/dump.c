@@ -2,6 +2,9 @@
 /*
  * The state of a crashed guest's vCPU, for its owner. Guest memory is read by the guest's own page
  * tables, as far as they lead: where they do not, the line says so and the next part follows.
+ *
+ * All of it is long, so others may run after each line, and say something, too: each line begins
+ * with the name of the vCPU's thread.
  */
 #include "vmm/dump.h"
 #include "arch/x86_64/cr.h"
@@ -10,19 +13,35 @@
 #include "vmm/vm.h"
 
 enum { RIP_BYTES = 16, STACK_WORDS = 256, FRAMES = 16, CALL_MAX = 7, LINE = 96 };
+enum { WORDS_A_BREATH = 8 };
+
+static __attribute__((format(printf, 2, 3))) void say(struct vcpu *v, const char *fmt, ...)
+{
+	const char *name = v->vm->config.name;
+	char line[LINE];
+	va_list ap;
+
+	va_start(ap, fmt);
+	fmt_vprint(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	if (v->id)
+		log_result("%s/%u: %s", name, v->id, line);
+	else
+		log_result("%s: %s", name, line);
+	vcpu_breathe(v);
+}
 
 static void print_registers(struct vcpu *v, const struct virt_context *c)
 {
 	const uint64_t *r = v->hw.gpr;
 
-	log_result("rax %016lx rbx %016lx rcx %016lx rdx %016lx", r[RAX], r[RBX], r[RCX], r[RDX]);
-	log_result("rsi %016lx rdi %016lx rbp %016lx rsp %016lx", r[RSI], r[RDI], r[RBP], r[RSP]);
-	log_result("r8  %016lx r9  %016lx r10 %016lx r11 %016lx", r[R8], r[R9], r[R10], r[R11]);
-	log_result("r12 %016lx r13 %016lx r14 %016lx r15 %016lx", r[R12], r[R13], r[R14], r[R15]);
-	log_result("rip %016lx rflags %08lx cpl %u efer %#x", v->hw.rip, v->hw.rflags, c->cpl,
-		   c->efer);
-	log_result("cr0 %08x cr2 %016lx cr3 %016lx cr4 %08x", c->cr0, virt->get(&v->hw, VREG_CR2),
-		   c->cr3, c->cr4);
+	say(v, "rax %016lx rbx %016lx rcx %016lx rdx %016lx", r[RAX], r[RBX], r[RCX], r[RDX]);
+	say(v, "rsi %016lx rdi %016lx rbp %016lx rsp %016lx", r[RSI], r[RDI], r[RBP], r[RSP]);
+	say(v, "r8  %016lx r9  %016lx r10 %016lx r11 %016lx", r[R8], r[R9], r[R10], r[R11]);
+	say(v, "r12 %016lx r13 %016lx r14 %016lx r15 %016lx", r[R12], r[R13], r[R14], r[R15]);
+	say(v, "rip %016lx rflags %08lx cpl %u efer %#x", v->hw.rip, v->hw.rflags, c->cpl, c->efer);
+	say(v, "cr0 %08x cr2 %016lx cr3 %016lx cr4 %08x", c->cr0, virt->get(&v->hw, VREG_CR2),
+	    c->cr3, c->cr4);
 }
 
 static void print_segments(struct vcpu *v)
@@ -39,22 +58,24 @@ static void print_segments(struct vcpu *v)
 		struct segment s;
 
 		virt->get_segment(&v->hw, segments[i].seg, &s);
-		log_result("%-4s %04x base %016lx limit %08x attributes %04x", segments[i].name,
-			   s.selector, s.base, s.limit, s.attr);
+		say(v, "%-4s %04x base %016lx limit %08x attributes %04x", segments[i].name,
+		    s.selector, s.base, s.limit, s.attr);
 	}
 }
 
 /* The oldest first. A place that was never written has kind 0 and RIP 0. */
-static void print_exits(const struct dump_exits *e)
+static void print_exits(struct vcpu *v)
 {
-	log_result("its last exits, the newest at the end:");
+	const struct dump_exits *e = &v->last;
+
+	say(v, "its last exits, the newest at the end:");
 	for (unsigned i = DUMP_EXITS; i > 0; i--) {
 		uint8_t at = (uint8_t)(e->next - i);
 
 		if (e->rip[at] || e->kind[at])
-			log_result("  %-20s at RIP %016lx%s",
-				   vm_exit_names[e->kind[at] % EXIT_DELIVERING], e->rip[at],
-				   e->kind[at] & EXIT_DELIVERING ? ", delivering an event" : "");
+			say(v, "  %-20s at RIP %016lx%s",
+			    vm_exit_names[e->kind[at] % EXIT_DELIVERING], e->rip[at],
+			    e->kind[at] & EXIT_DELIVERING ? ", delivering an event" : "");
 	}
 }
 
@@ -101,7 +122,7 @@ static void print_code(const struct view *w)
 			break;
 		n += fmt_print(line + n, sizeof(line) - (size_t)n, " %02x", byte);
 	}
-	log_result("code at RIP:%s", n ? line : " the guest's page tables do not lead there");
+	say(w->v, "code at RIP:%s", n ? line : " the guest's page tables do not lead there");
 }
 
 /* Whether a call instruction ends at ret: E8 and an offset, or FF /2. */
@@ -129,18 +150,20 @@ static void print_stack(const struct view *w)
 {
 	unsigned frames = 0;
 
-	log_result("addresses on its stack that follow a call:");
+	say(w->v, "addresses on its stack that follow a call:");
 	for (unsigned i = 0; i < STACK_WORDS && frames < FRAMES; i++) {
 		uint64_t at = w->stack + i * w->word, word = 0;
 
+		if (i % WORDS_A_BREATH == 0)
+			vcpu_breathe(w->v);
 		if (!read(w, at, &word, w->word))
 			break;
 		if (word < CALL_MAX || !follows_call(w, word))
 			continue;
-		log_result("  #%-2u %016lx, at %016lx", frames++, word, at);
+		say(w->v, "  #%-2u %016lx, at %016lx", frames++, word, at);
 	}
 	if (!frames)
-		log_result("  none in the first %u words from %016lx on", STACK_WORDS, w->stack);
+		say(w->v, "  none in the first %u words from %016lx on", STACK_WORDS, w->stack);
 }
 
 void dump_vcpu(struct vcpu *v, const char *when)
@@ -148,11 +171,12 @@ void dump_vcpu(struct vcpu *v, const char *when)
 	struct virt_context c;
 	struct view w;
 
+	vcpu_breathe(v);
 	virt->get_context(&v->hw, &c);
 	log_error("vm: %s: vCPU %u %s:", v->vm->config.name, v->id, when);
 	print_registers(v, &c);
 	print_segments(v);
-	print_exits(&v->last);
+	print_exits(v);
 	look(v, &c, &w);
 	print_code(&w);
 	print_stack(&w);

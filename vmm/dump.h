@@ -19,8 +19,8 @@ struct dump_exits {
 
 /*
  * Logs its registers, its last exits, the bytes at RIP and who may have called whom; `when` says
- * what has happened to it. By its own thread. Whatever the guest's page tables say, nothing but
- * the log comes of it.
+ * what has happened to it. By its own thread, which holds no lock: others run meanwhile. Whatever
+ * the guest's page tables say, nothing but the log comes of it.
  */
 void dump_vcpu(struct vcpu *v, const char *when);
 

@@ -66,6 +66,12 @@ static void attend(void *vcpu)
 
 static const struct thread_hooks hooks = { .spill = spill, .attend = attend };
 
+/* No other threads have hooks. */
+struct vcpu *vcpu_self(void)
+{
+	return thread_self()->hooks_arg;
+}
+
 /* Whoever's registers this CPU holds goes out; then v's come in. */
 static void switch_in(struct vcpu *v)
 {
@@ -77,6 +83,13 @@ static void switch_in(struct vcpu *v)
 	thread_hold();
 	fpu_load(&v->fpu);
 	virt->vcpu_load(&v->hw);
+}
+
+void vcpu_breathe(struct vcpu *v)
+{
+	sched_breathe();
+	if (this_cpu()->loaded != &v->hw)
+		switch_in(v);
 }
 
 void vcpu_unload(struct vcpu *v)
@@ -219,6 +232,13 @@ static void reset_by_init(struct vm *vm)
 	lock_drop(&vm->lock);
 }
 
+/* Those that fired in somebody else's time, and have not been armed since. */
+static void resume_timers(struct vcpu *v)
+{
+	vlapic_timer_resume(v);
+	vpit_resume(v->vm);
+}
+
 static __attribute__((noinline)) void take_rare(struct vcpu *v, uint32_t r)
 {
 	if (r & REQUEST_FLUSH)
@@ -233,13 +253,15 @@ static __attribute__((noinline)) void take_rare(struct vcpu *v, uint32_t r)
 		vm_join_pause(v);
 	if (r & REQUEST_SIPI)
 		vcpu_take_sipi(v, (uint8_t)(r >> REQUEST_SIPI_VECTOR_SHIFT));
+	if (r & (REQUEST_TIMER | REQUEST_SIPI))
+		resume_timers(v);
 }
 
 /* Takes what others asked for. False: the loop is to be left. */
 static bool take_requests(struct vcpu *v)
 {
-	const uint32_t rare =
-		REQUEST_INIT | REQUEST_SIPI | REQUEST_FLUSH | REQUEST_UNHALT | REQUEST_PAUSE;
+	const uint32_t rare = REQUEST_INIT | REQUEST_SIPI | REQUEST_FLUSH | REQUEST_UNHALT |
+			      REQUEST_PAUSE | REQUEST_TIMER;
 	uint32_t r;
 
 	while (__atomic_load_n(&v->requests, __ATOMIC_RELAXED)) {
@@ -346,6 +368,17 @@ static void sleep(struct vcpu *v)
 		thread_block();
 }
 
+/* A kick ends one HLT. */
+static void end_halt(struct vcpu *v)
+{
+	v->pv.unhalted = false;
+	/* Full barrier: whose timer lapses sees this, or is seen to have lapsed. */
+	__atomic_store_n(&v->halted, false, __ATOMIC_SEQ_CST);
+	if (unlikely(__atomic_load_n(&v->lapic.timer_lapsed, __ATOMIC_ACQUIRE) ||
+		     __atomic_load_n(&v->vm->vpit.lapsed, __ATOMIC_RELAXED)))
+		resume_timers(v);
+}
+
 /*
  * All that is not the plain way back into the guest. In HLT it sleeps until there is something to
  * deliver. False: leave the loop.
@@ -367,7 +400,7 @@ static bool prepare(struct vcpu *v)
 		sleep(v);
 	}
 	if (v->halted)
-		v->halted = v->pv.unhalted = false; /* a kick ends one HLT */
+		end_halt(v);
 	if (unlikely(v->pv.away))
 		pv_return(v);
 	return true;

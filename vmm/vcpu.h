@@ -30,7 +30,8 @@ enum vcpu_request {
 	REQUEST_FLUSH = 128, /* the nested tables have lost mappings */
 	/* a kick by hypercall: HLT ends, with interrupts off too */
 	REQUEST_UNHALT = 256,
-	REQUEST_PAUSE = 512, /* stand still until vm_resume() */
+	REQUEST_PAUSE = 512,  /* stand still until vm_resume() */
+	REQUEST_TIMER = 1024, /* arm timers that have lapsed */
 	REQUEST_SIPI_VECTOR_SHIFT = 24,
 };
 
@@ -48,7 +49,7 @@ struct vcpu {
 	uint32_t requests;   /* (a) enum vcpu_request */
 	bool waits;	     /* (a) in vm_flush_nested() */
 	uint64_t tsc_offset; /* (v) what the guest's TSC is ahead of the host's */
-	bool halted;	     /* (v) in HLT; a wake-up moves on */
+	bool halted;	     /* (v) in HLT; a wake-up moves on. Others read it, too */
 	bool waits_for_sipi; /* (v) after RESET and INIT, but for the boot CPU */
 	bool nmi_pending;    /* (v) */
 	bool irq_wanted; /* (v) an interrupt may be pending: not judged, or not deliverable, yet */
@@ -79,6 +80,8 @@ void vcpu_take_init(struct vcpu *v);
 void vcpu_take_sipi(struct vcpu *v, uint8_t vector);
 /* Takes its registers off the CPU that calls, if they are there. */
 void vcpu_unload(struct vcpu *v);
+/* In its thread's work that takes long: sched_breathe(), with its registers on the CPU after it. */
+void vcpu_breathe(struct vcpu *v);
 /* The body of its thread: the loop, until the VM ends. */
 void vcpu_loop(void *vcpu);
 
@@ -91,6 +94,8 @@ static inline void vcpu_request_sipi(struct vcpu *v, uint8_t vector)
 {
 	vcpu_request(v, REQUEST_SIPI | (unsigned)vector << REQUEST_SIPI_VECTOR_SHIFT);
 }
+/* The vCPU whose thread runs on this CPU, be it in an interrupt; NULL: the thread is no vCPU's. */
+struct vcpu *vcpu_self(void);
 /* Whether v may be in the guest on another CPU than the caller's; asked after a vcpu_request(). */
 bool vcpu_may_be_inside(const struct vcpu *v);
 /* By its own thread: the way back into the guest is not the plain one. */

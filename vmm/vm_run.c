@@ -122,12 +122,13 @@ void vm_leave(struct vcpu *v)
 	wait_post(&vm->ended, go, vm);
 }
 
-/* What was asked of a vCPU before the reset is over, but for the end. */
+/* What was asked of a vCPU before the reset is over, but for the end, and for timers set since. */
 static void forget_requests(struct vm *vm)
 {
+	const uint32_t kept = REQUEST_STOP | REQUEST_LOOK | REQUEST_TIMER;
+
 	for (unsigned i = 0; i < vm->vcpu_count; i++)
-		__atomic_fetch_and(&vm->vcpus[i]->requests, REQUEST_STOP | REQUEST_LOOK,
-				   __ATOMIC_RELAXED);
+		__atomic_fetch_and(&vm->vcpus[i]->requests, kept, __ATOMIC_RELAXED);
 }
 
 /* A guest may do nothing else: of many resets, only each that doubles their number is told. */
@@ -247,27 +248,32 @@ void vm_flush_nested(struct vm *vm, struct vcpu *self)
 	__atomic_store_n(&self->waits, false, __ATOMIC_RELEASE);
 }
 
-/* Of the vCPU whose thread has crashed it; only the first crash counts. */
+/* Of the vCPU whose thread has crashed it. */
 static void dump_own(const struct vm *vm)
 {
 	for (unsigned i = 0; i < vm->vcpu_count; i++)
-		if (vm->end == VM_RUNNING && vm->vcpus[i]->thread == thread_self())
+		if (vm->vcpus[i]->thread == thread_self())
 			dump_vcpu(vm->vcpus[i], "when it was stopped");
 }
 
 void vm_crash(struct vm *vm, const char *fmt, ...)
 {
 	char text[sizeof(vm->end_reason)];
+	bool first;
 	va_list ap;
 
 	va_start(ap, fmt);
 	fmt_vprint(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	log_error("vm: %s is stopped: %s", vm->config.name, text);
-	dump_own(vm);
+	/* Its other vCPUs stop before they do more harm, or crash as well: only the first counts.
+	 */
 	lock_take(&vm->lock);
+	first = vm->end == VM_RUNNING;
 	vm_request_end(vm, VM_CRASHED, text);
 	lock_drop(&vm->lock);
+	if (first)
+		dump_own(vm);
 }
 
 /*

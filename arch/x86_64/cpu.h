@@ -46,7 +46,8 @@ struct cpu {
 	struct thread *idle;
 	bool resched; /* (atomic) the running thread is to give way at its next chance */
 	uint64_t nmis,
-		nmis_told;   /* that nobody asked for: counted by the handler, told when idle */
+		nmis_told; /* that nobody asked for: counted by the handler, told when idle */
+	uint64_t irqs, timer_irqs; /* interrupts that came, and those of its timer; others read */
 	uint64_t space_seen; /* atomic; core/space.c: what was unmapped until then is forgotten */
 	struct virt_vcpu *loaded; /* whose registers this CPU holds */
 	uint64_t gdt[GDT_ENTRIES];

@@ -30,6 +30,8 @@ test_crowd = beside("crowd", vcpus=4)
 test_crowd_on_two = beside("crowd", cpus=2, vcpus=4)
 test_ends = beside("ends")
 test_resets = beside("resets")
+test_hogs = beside("hogs")
+test_timers = beside("timers")
 test_mixture_on_two = beside("mixture", cpus=2)
 
 
@@ -39,12 +41,3 @@ def test_two_attackers(box, emulator):
 
 
 test_two_attackers.seconds = 30
-
-
-def test_hogs(box, emulator):
-    """Timers' interrupts are paid for by who runs: dear on a CPU of 20 million instructions a second."""
-    share = 45 if emulator == "qemu" else 25
-    beside_runs.run(box, emulator, [Attacker(FOREVER % ("hogs", SEED))], share=share)
-
-
-test_hogs.seconds = 25

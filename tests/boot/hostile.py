@@ -31,8 +31,8 @@ def test_fatal(box, emulator):
         result = box.run([(HOSTILE, "fatal=%d" % number)], memory=128, guest_ports=True, timeout=60)
         box.expect_no_fault(result)
         box.expect(result, "guest is stopped: .*" + why, "why fatal=%d ends" % number)
-        box.expect(result, r"error: vm: guest: vCPU 0 when it was stopped:[\s\S]*rip \w{16} rflags"
-                           r"[\s\S]*last exits[\s\S]*memory +at RIP \w{16}.*\n"
+        box.expect(result, r"error: vm: guest: vCPU 0 when it was stopped:[\s\S]*guest: rip \w{16} "
+                           r"rflags[\s\S]*last exits[\s\S]*memory +at RIP \w{16}.*\n"
                            r"[\s\S]*code at RIP:[\s\S]*follow a call:\n", "the vCPU's state")
         if result.ended != "stopped by Plinth":
             raise Failure("fatal=%d ended with '%s'" % (number, result.ended))

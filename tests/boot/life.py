@@ -311,8 +311,11 @@ KILLS = {
 }
 # QEMU's CPU does task switches itself, and takes a CR3 that others do not.
 NOT_ON = {"qemu": {"task"}, "bochs": {"entry", "reset"}}
-DUMP = (r"error: vm: %s: vCPU 0 (when it was stopped|at its triple fault):[\s\S]*?rip \w{16} rflags"
-        r"[\s\S]*?last exits[\s\S]*? at RIP \w{16}[\s\S]*?code at RIP:[\s\S]*?follow a call:\n")
+# Others' lines may come in between, so each has the guest's name.
+DUMP = (r"error: vm: NAME: vCPU 0 (when it was stopped|at its triple fault):\n[\s\S]*?"
+        r"\] NAME: rip \w{16} rflags[\s\S]*?\] NAME: its last exits[\s\S]*?"
+        r"\] NAME: .* at RIP \w{16}[\s\S]*?\] NAME: code at RIP:[\s\S]*?"
+        r"\] NAME: addresses .* follow a call:\n")
 
 
 def kills(emulator):
@@ -322,7 +325,8 @@ def kills(emulator):
 def check_kill(log, name, why):
     expect(re.search("vm: %s is stopped: .*(%s)" % (name, why), log),
            "%s is not stopped with '%s':\n%s" % (name, why, tail(log, 80)))
-    expect(re.search(DUMP % name, log), "%s: no state in the log:\n%s" % (name, tail(log, 80)))
+    expect(re.search(DUMP.replace("NAME", name), log),
+           "%s: no state in the log:\n%s" % (name, tail(log, 80)))
 
 
 def test_kills(box):

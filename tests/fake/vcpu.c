@@ -6,6 +6,8 @@
 #include "lib/panic.h"
 #include "tests/fake/vcpu.h"
 
+struct vcpu *fake_self;
+
 static unsigned kicks;
 
 struct vcpu *fake_vcpu_add(struct vm *vm, unsigned id)
@@ -19,6 +21,7 @@ struct vcpu *fake_vcpu_add(struct vm *vm, unsigned id)
 	vm->cpuid.phys_bits = FAKE_MAXPHYADDR;
 	v->id = id;
 	vm->vcpus[vm->vcpu_count++] = v;
+	fake_self = v;
 	return v;
 }
 
@@ -42,6 +45,11 @@ unsigned fake_vcpu_take_kicks(void)
 
 	kicks = 0;
 	return n;
+}
+
+struct vcpu *vcpu_self(void)
+{
+	return fake_self;
 }
 
 void vcpu_request(struct vcpu *v, unsigned requests)

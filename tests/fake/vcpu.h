@@ -8,6 +8,9 @@
 /* Physical address bits that its CPUID would give. */
 enum { FAKE_MAXPHYADDR = 40 };
 
+/* In whose time interrupts come: the vCPU that was added last. */
+extern struct vcpu *fake_self;
+
 /* Adds one with a page for its APIC to vm; a test frees it. */
 struct vcpu *fake_vcpu_add(struct vm *vm, unsigned id);
 void fake_vcpu_free(struct vcpu *v);

@@ -8,19 +8,48 @@
 #include "tests/fake/timer.h"
 #include "tests/fake/vm.h"
 
+static struct vcpu *self;
+
 struct fake_vm *fake_vm_new(void)
 {
 	struct fake_vm *f = calloc(1, sizeof(*f));
 
 	if (!f)
 		abort();
+	f->vm.vcpus[0] = calloc(1, sizeof(struct vcpu));
+	if (!f->vm.vcpus[0])
+		abort();
+	f->vm.vcpus[0]->vm = &f->vm;
+	f->vm.vcpu_count = 1;
+	fake_vm_runs(f, true);
 	fake_time_set(1000000000);
 	return f;
 }
 
 void fake_vm_free(struct fake_vm *f)
 {
+	free(f->vm.vcpus[0]);
 	free(f);
+}
+
+void fake_vm_runs(struct fake_vm *f, bool runs)
+{
+	self = runs ? f->vm.vcpus[0] : NULL;
+}
+
+struct vcpu *vcpu_self(void)
+{
+	return self;
+}
+
+bool vcpu_may_be_inside(const struct vcpu *v)
+{
+	return v == self;
+}
+
+void vcpu_request(struct vcpu *v, unsigned requests)
+{
+	v->requests |= requests;
 }
 
 void fake_vm_plug(struct fake_vm *f, const struct dev_class *class)

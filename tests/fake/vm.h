@@ -24,9 +24,14 @@ struct fake_vm {
 	unsigned pic_rises;
 };
 
-/* A zeroed VM at 1 s of the fake clock; freed by fake_vm_free(). Only one at a time. */
+/*
+ * A zeroed VM with a vCPU without an APIC, at 1 s of the fake clock; freed by fake_vm_free(). Only
+ * one at a time.
+ */
 struct fake_vm *fake_vm_new(void);
 void fake_vm_free(struct fake_vm *f);
+/* Whether interrupts come in the time of its vCPU, as they do at first. */
+void fake_vm_runs(struct fake_vm *f, bool runs);
 
 /* Claims the class's ports and calls its init(), as devices.c would. */
 void fake_vm_plug(struct fake_vm *f, const struct dev_class *class);

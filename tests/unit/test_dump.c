@@ -45,6 +45,15 @@ enum insn_mode vcpu_insn_mode(const struct vcpu *vcpu, const struct virt_context
 	return c->cr0 & CR0_PE ? INSN_32 : INSN_16;
 }
 
+/* As if others ran, who leave nothing of this vCPU's on the CPU: all is there again after it. */
+static unsigned breaths;
+
+void vcpu_breathe(struct vcpu *vcpu)
+{
+	assert_ptr_equal(vcpu, &v);
+	breaths++;
+}
+
 static void put_entry(uint64_t table, unsigned index, uint64_t value)
 {
 	memcpy(ram + table + index * 8, &value, sizeof(value));
@@ -106,12 +115,35 @@ static void registers_and_code(void **state)
 	memcpy(ram + CODE + 0x100, "\x0f\x0b\x90\xcc", 4);
 	dump_vcpu(&v, "when it was stopped");
 	assert_true(fake_log_has(LOG_ERROR, "vm: victim: vCPU 0 when it was stopped:"));
-	expect("rax 000000000000feed rbx 0000000000000000");
+	expect("victim: rax 000000000000feed rbx 0000000000000000");
 	expect("r13 1234567890abcdef");
 	expect("rip 0000000000005100");
 	expect("cr2 00000deadbeef000 cr3 0000000000001000");
 	expect("code at RIP: 0f 0b 90 cc 00");
 	expect("gdtr 0000 base");
+}
+
+/* Others may speak in between, and other vCPUs' dumps: each line says whose it is. */
+static void lines_have_a_name(void **state)
+{
+	unsigned lines = 0, named = 0;
+
+	(void)state;
+	v.id = 3;
+	v.hw.gpr[RSP] = 0x6000;
+	v.last.kind[255] = EXIT_CPUID;
+	breaths = 0;
+	dump_vcpu(&v, "when it was stopped");
+	for (const char *at = fake_log_text(); *at; at = strchr(at, '\n') + 1) {
+		lines++;
+		named += strstr(at, "victim/3: ") && strstr(at, "victim/3: ") < strchr(at, '\n');
+	}
+	/* All but the first, which has it in words. */
+	assert_true(fake_log_has(LOG_ERROR, "vm: victim: vCPU 3 when it was stopped:"));
+	assert_int_equal(named, lines - 1);
+	assert_true(lines > 20);
+	/* Between any two of them; and more often where the stack is searched. */
+	assert_true(breaths >= lines + 256 / 8);
 }
 
 static void exits_in_order(void **state)
@@ -192,6 +224,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(registers_and_code, setup, teardown),
+		cmocka_unit_test_setup_teardown(lines_have_a_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(exits_in_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(callers, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_callers, setup, teardown),

@@ -237,10 +237,13 @@ static void test_cpus(void **state)
 	top(0);
 	assert_row("  0    75    25      3  four/3\r\n  1     0   100      3  four/3\r\n");
 	/* Who asks for cpus has looks of his own. */
+	cpu[1].irqs = 5000000;
+	cpu[1].timer_irqs = 4000000;
 	run(&cpus_commands, 0, &reply_format_text);
-	assert_string_equal(answer, "cpu    apic  state  busy  ready  runs\r\n"
-				    "  0       0  busy     75      3  four/3\r\n"
-				    "  1       0  busy      0      3  four/3\r\n");
+	assert_string_equal(answer,
+			    "cpu    apic  state  busy  ready  interrupts       timer  runs\r\n"
+			    "  0       0  busy     75      3           0           0  four/3\r\n"
+			    "  1       0  busy      0      3     5000000     4000000  four/3\r\n");
 }
 
 static void test_json(void **state)

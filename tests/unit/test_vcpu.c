@@ -143,6 +143,20 @@ int vlapic_msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 	return 0;
 }
 
+static unsigned resumed;
+
+void vlapic_timer_resume(struct vcpu *vcpu)
+{
+	assert_false(vcpu->halted);
+	vcpu->lapic.timer_lapsed = false;
+	resumed++;
+}
+
+void vpit_resume(struct vm *m)
+{
+	m->vpit.lapsed = false;
+}
+
 void vlapic_tsc_changed(struct vcpu *vcpu)
 {
 	(void)vcpu;
@@ -239,6 +253,14 @@ void thread_wake(struct thread *t)
 {
 	assert_ptr_equal(t, v->thread);
 	seen.wakes++;
+}
+
+static void (*others_run)(void);
+
+void sched_breathe(void)
+{
+	if (others_run)
+		others_run();
 }
 
 void sched_yield(void)
@@ -683,6 +705,75 @@ static void halted_until_an_interrupt(void **state)
 	assert_false(v->halted);
 	/* Its registers stayed on the CPU. */
 	assert_int_equal(hw->loads, 1);
+}
+
+static void wake_deaf_twice(void)
+{
+	assert_int_equal(resumed, 0);
+	v->lapic.timer_lapsed = v->vm->vpit.lapsed = true;
+	vcpu_kick(v);
+	if (++naps == 3)
+		pend(0x33);
+}
+
+/* Timers that fire in its sleep are armed again when the HLT ends, not each time that it is woken.
+ */
+static void timers_lapse_in_hlt(void **state)
+{
+	(void)state;
+	naps = resumed = 0;
+	seen.sleep = wake_deaf_twice;
+	run(3, halt_first);
+	assert_int_equal(naps, 3);
+	assert_int_equal(resumed, 1);
+	assert_false(v->vm->vpit.lapsed);
+}
+
+static void lapse_once(unsigned t)
+{
+	if (t == 1) {
+		v->lapic.timer_lapsed = true;
+		vcpu_request(v, REQUEST_TIMER);
+	}
+	vcpu_attend(v);
+}
+
+/* Else before the next entry. */
+static void timers_lapse_elsewhere(void **state)
+{
+	(void)state;
+	resumed = 0;
+	run(4, lapse_once);
+	assert_int_equal(resumed, 1);
+	assert_false(v->lapic.timer_lapsed);
+}
+
+static void take_its_place(void)
+{
+	assert_ptr_equal(cpu.loaded, &v->hw);
+	hooks->spill(v);
+}
+
+/* In long work others may run, who take its registers off the CPU: then they come back. */
+static void breathe(unsigned t)
+{
+	unsigned loads = hw->loads;
+
+	if (t == 0) {
+		vcpu_breathe(v);
+		assert_int_equal(hw->loads, loads);
+		others_run = take_its_place;
+		vcpu_breathe(v);
+		others_run = NULL;
+		assert_int_equal(hw->loads, loads + 1);
+	}
+	assert_ptr_equal(cpu.loaded, &v->hw);
+}
+
+static void breathes_with_registers(void **state)
+{
+	(void)state;
+	run(2, breathe);
 }
 
 static void wake_by_nmi(void)
@@ -1331,6 +1422,9 @@ int main(void)
 		TEST(an_nmi_waits_for_a_shadow),
 		TEST(interrupted_deliveries_come_again),
 		TEST(halted_until_an_interrupt),
+		TEST(timers_lapse_in_hlt),
+		TEST(timers_lapse_elsewhere),
+		TEST(breathes_with_registers),
 		TEST(halted_with_interrupts_off),
 		TEST(halted_and_stopped),
 		TEST(something_pending_is_no_sleep),

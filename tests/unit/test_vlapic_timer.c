@@ -188,13 +188,75 @@ static void periods_that_were_missed_are_lost(void **state)
 	fake_time_set(time_ns() + 130000);
 	assert_int_equal(get(APIC_CURRENT_COUNT), 70000);
 	fake_time_set(time_ns() + 820000);
-	assert_int_equal(get(APIC_CURRENT_COUNT), 0);
+	assert_int_equal(get(APIC_CURRENT_COUNT), 50000);
 	fired = fake_timers_fired();
 	fake_time_advance(0);
 	assert_int_equal(fake_timers_fired() - fired, 1);
 	assert_true(timer_came());
 	fake_time_advance(100000);
 	assert_true(timer_came());
+}
+
+static unsigned fired_in(uint64_t ns)
+{
+	unsigned before = fake_timers_fired();
+
+	fake_time_advance(ns);
+	return fake_timers_fired() - before;
+}
+
+/* Whoever else runs is interrupted once; then the timer waits for its vCPU, and keeps its step. */
+static void lapses_in_others_time(void **state)
+{
+	(void)state;
+	timer_on(APIC_TIMER_PERIODIC);
+	put(APIC_INITIAL_COUNT, 100000);
+	fake_self = NULL;
+	fake_vcpu_take_requests(v);
+	assert_int_equal(fired_in(1030000), 1);
+	assert_int_equal(fake_timers_armed(), 0);
+	assert_int_equal(fake_vcpu_take_requests(v), REQUEST_IRQ | REQUEST_TIMER);
+	assert_int_equal(get(APIC_CURRENT_COUNT), 70000);
+	assert_true(timer_came());
+	fake_self = v;
+	vlapic_timer_resume(v);
+	assert_int_equal(get(APIC_CURRENT_COUNT), 70000);
+	fake_time_advance(69990);
+	assert_false(timer_came());
+	fake_time_advance(10);
+	assert_true(timer_came());
+	/* Asked once too often, it goes on as it is. */
+	vlapic_timer_resume(v);
+	assert_int_equal(fired_in(300000), 3);
+	assert_true(timer_came());
+}
+
+/* In HLT a vCPU looks at it when that ends: who is only woken, and sleeps on, is not asked. */
+static void lapses_in_hlt(void **state)
+{
+	(void)state;
+	timer_on(APIC_TIMER_PERIODIC);
+	put(APIC_INITIAL_COUNT, 100000);
+	fake_self = NULL;
+	v->halted = true;
+	fake_vcpu_take_requests(v);
+	assert_int_equal(fired_in(1000000), 1);
+	assert_int_equal(fake_vcpu_take_requests(v), REQUEST_IRQ);
+	assert_true(timer_came());
+	assert_true(v->lapic.timer_lapsed);
+	/* What stops or sets it anew is not undone later. */
+	put(APIC_INITIAL_COUNT, 0);
+	vlapic_timer_resume(v);
+	assert_int_equal(fake_timers_armed(), 0);
+	put(APIC_INITIAL_COUNT, 100000);
+	assert_int_equal(fired_in(100000), 1);
+	vlapic_timer_freeze(v);
+	fake_time_advance(1000000);
+	vlapic_timer_thaw(v);
+	assert_false(v->lapic.timer_lapsed);
+	assert_true(timer_came());
+	assert_int_equal(fired_in(99990), 0);
+	assert_int_equal(fired_in(10), 1);
 }
 
 /* The shortest period is what the host bears: a guest that asks for less cannot stop it. */
@@ -356,6 +418,8 @@ int main(void)
 		TEST(divide_configurations),
 		TEST(divide_changes_while_counting),
 		TEST(periodic),
+		TEST(lapses_in_others_time),
+		TEST(lapses_in_hlt),
 		TEST(periods_that_were_missed_are_lost),
 		TEST(period_has_a_minimum),
 		TEST(masked_timer_counts),

@@ -36,6 +36,8 @@ static struct {
 	const char *dumped;
 	int build_error, load_error;
 	unsigned inside; /* atomic: vCPUs that are in their guest */
+	unsigned asked_in_load,
+		asked; /* atomic: of vCPU 1, while the machine is loaded; what came */
 } fake;
 
 /* The host's threads ------------------------------------------------------------------------ */
@@ -153,6 +155,7 @@ int vm_load(struct vm *m)
 {
 	(void)m;
 	fake.loads++;
+	__atomic_fetch_or(&vcpus[1].requests, fake.asked_in_load, __ATOMIC_SEQ_CST);
 	return fake.load_error;
 }
 
@@ -217,6 +220,9 @@ void vcpu_loop(void *arg)
 			vm_join_reset(v);
 			continue;
 		}
+		__atomic_fetch_or(&fake.asked, r, __ATOMIC_SEQ_CST);
+		if (r)
+			wait_wake_all(NULL);
 		__atomic_fetch_add(&fake.inside, 1, __ATOMIC_SEQ_CST);
 		thrd_yield();
 		__atomic_fetch_sub(&fake.inside, 1, __ATOMIC_SEQ_CST);
@@ -282,6 +288,29 @@ static void many_resets(void **state)
 	assert_in_range(vm.resets, RESETS, 2 * RESETS);
 	assert_int_equal(fake.loads, fake.device_resets);
 	assert_true(fake_log_has(LOG_INFO, "a is reset (first), 64 times by now"));
+}
+
+static bool is_asked(void *arg)
+{
+	return __atomic_load_n(&fake.asked, __ATOMIC_SEQ_CST) & *(unsigned *)arg;
+}
+
+/* What a reset forgets is what was before it: timers that it set may have fired since. */
+static void what_a_reset_forgets(void **state)
+{
+	unsigned kept = REQUEST_TIMER;
+	uint32_t n = 0;
+
+	(void)state;
+	fake.asked_in_load = REQUEST_TIMER | REQUEST_NMI;
+	assert_int_equal(vm_start(&vm), 0);
+	ask(VM_RESET, "reset");
+	wait_until(NULL, is_reset, &n);
+	wait_until(NULL, is_asked, &kept);
+	ask(VM_POWERED_OFF, "enough");
+	vm_wait(&vm);
+	join();
+	assert_false(fake.asked & REQUEST_NMI);
 }
 
 /* An end that comes while vCPUs wait for others to join a reset. */
@@ -406,6 +435,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(many_resets),
+		TEST(what_a_reset_forgets),
 		TEST(an_end_in_a_reset),
 		TEST(a_kernel_that_does_not_load_again),
 		TEST(a_reset_that_is_an_end),

@@ -520,6 +520,46 @@ static void test_irq_late(void **state)
 	assert_int_equal(f->rises[IRQ_PIT], before + 2);
 }
 
+/* Whoever else runs is interrupted once; then the timer waits for the guest, and keeps its step. */
+static void test_irq_lapses(void **state)
+{
+	struct fake_vm *f = *state;
+	struct vcpu *v = f->vm.vcpus[0];
+	unsigned before, fired;
+	uint64_t start;
+
+	mode_set(f, 0, 2, 1000);
+	start = tick_now(f);
+	before = f->rises[IRQ_PIT];
+	fired = fake_timers_fired();
+	fake_vm_runs(f, false);
+	go_to(f, start + 9300);
+	assert_int_equal(fake_timers_fired() - fired, 1);
+	assert_int_equal(f->rises[IRQ_PIT], before + 1);
+	assert_int_equal(v->requests, REQUEST_TIMER);
+	fake_vm_runs(f, true);
+	vpit_resume(&f->vm);
+	assert_int_equal(f->rises[IRQ_PIT], before + 1);
+	go_to(f, start + 9999);
+	assert_int_equal(f->rises[IRQ_PIT], before + 1);
+	go_to(f, start + 12000);
+	assert_int_equal(f->rises[IRQ_PIT], before + 4);
+	/* One that sleeps in HLT looks by itself when that ends. */
+	fake_vm_runs(f, false);
+	v->requests = 0;
+	v->halted = true;
+	go_to(f, start + 15000);
+	assert_int_equal(v->requests, 0);
+	assert_true(f->vm.vpit.lapsed);
+	/* Set anew it is not resumed with what it was. */
+	mode_set(f, 0, 0, 1000);
+	assert_false(f->vm.vpit.lapsed);
+	before = f->rises[IRQ_PIT];
+	step(f, 1010);
+	assert_int_equal(f->rises[IRQ_PIT], before + 1);
+	assert_false(f->vm.vpit.lapsed); /* there is no other */
+}
+
 /* A guest that sees the count at its end has the interrupt, however late the host's timer is. */
 static void test_irq_seen(void **state)
 {
@@ -669,6 +709,7 @@ int main(void)
 		TEST(test_irq_switched_off),
 		TEST(test_irq_storm),
 		TEST(test_irq_late),
+		TEST(test_irq_lapses),
 		TEST(test_irq_seen),
 		TEST(test_port_b),
 		TEST(test_calibration),

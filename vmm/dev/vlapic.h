@@ -37,6 +37,8 @@ struct vlapic {
 	uint64_t timer_period; /* (t) ns; 0: not periodic */
 	uint64_t timer_when;   /* (t) end of the present countdown, ns; 0: not counting */
 	uint64_t timer_left;   /* (v) ns that it had to go when it was frozen */
+	/* (a) periodic, and not armed since it fired: vlapic_timer_resume() */
+	bool timer_lapsed;
 	struct timer timer;
 };
 
@@ -75,6 +77,8 @@ void vlapic_tsc_changed(struct vcpu *v);
 /* The guest's time stands still: the timer stops; and goes on from there, the TSC set already. */
 void vlapic_timer_freeze(struct vcpu *v);
 void vlapic_timer_thaw(struct vcpu *v);
+/* Arms a periodic timer that lapsed, in the time of v's own thread. */
+void vlapic_timer_resume(struct vcpu *v);
 
 /* The guest physical page of the registers, whatever the mode. */
 uint64_t vlapic_base(const struct vcpu *v);

@@ -5,7 +5,8 @@
  * from which the current count is worked out when the guest asks.
  *
  * timer_fire() runs in interrupt context, maybe on another CPU than the vCPU's thread. What both
- * write is the timer's while timer_when or tsc_deadline is not zero: the thread cancels it first.
+ * write is the timer's while timer_when or tsc_deadline is not zero: the thread cancels it first,
+ * or has seen that it lapsed.
  */
 #include "vmm/dev/vlapic_regs.h"
 
@@ -36,26 +37,50 @@ static void timer_interrupt(struct vcpu *v)
 		vlapic_take_fixed(v, lvt & APIC_LVT_VECTOR, false);
 }
 
+/*
+ * It came in somebody else's time, who must not have to pay for more than this one: v arms the
+ * timer when it runs. In HLT it does so when that ends, else it is asked to: it has cleared halted
+ * before it looks at timer_lapsed, or finds the request.
+ */
+static void lapse(struct vcpu *v)
+{
+	__atomic_store_n(&v->lapic.timer_lapsed, true, __ATOMIC_SEQ_CST);
+	timer_interrupt(v);
+	if (!__atomic_load_n(&v->halted, __ATOMIC_SEQ_CST))
+		vcpu_request(v, REQUEST_TIMER);
+}
+
+static __attribute__((noinline)) void fire_period(struct vcpu *v)
+{
+	struct vlapic *l = &v->lapic;
+	uint64_t now = time_ns(), next = l->timer_when + l->timer_period;
+
+	if (vcpu_self() != v) {
+		lapse(v);
+		return;
+	}
+	/* Periods that nobody had the time for are lost, as on a CPU that was busy. */
+	if (next <= now)
+		next = now + l->timer_period;
+	__atomic_store_n(&l->timer_when, next, __ATOMIC_RELAXED);
+	timer_arm_ns(&l->timer, next);
+	timer_interrupt(v);
+}
+
 static void timer_fire(void *arg)
 {
 	struct vcpu *v = arg;
 	struct vlapic *l = &v->lapic;
 
 	if (l->timer_period) {
-		uint64_t now = time_ns();
-		uint64_t next = l->timer_when + l->timer_period;
-
-		/* Periods that nobody had the time for are lost, as on a CPU that was busy. */
-		if (next <= now)
-			next = now + l->timer_period;
-		__atomic_store_n(&l->timer_when, next, __ATOMIC_RELAXED);
-		timer_arm_ns(&l->timer, next);
-	} else if (l->timer_when) {
-		__atomic_store_n(&l->timer_when, 0, __ATOMIC_RELAXED);
-	} else {
-		/* One store: behind it, what there is may be the thread's next deadline already. */
-		__atomic_store_n(&l->tsc_deadline, 0, __ATOMIC_RELAXED);
+		fire_period(v);
+		return;
 	}
+	/* One store: behind it, what there is may be the thread's next deadline already. */
+	if (l->timer_when)
+		__atomic_store_n(&l->timer_when, 0, __ATOMIC_RELAXED);
+	else
+		__atomic_store_n(&l->tsc_deadline, 0, __ATOMIC_RELAXED);
 	timer_interrupt(v);
 }
 
@@ -70,11 +95,14 @@ static uint64_t period_of(const struct vcpu *v, uint32_t mode)
 }
 
 /* Takes the timer back from timer_fire(). */
-static void timer_stop(struct vlapic *l)
+static inline void timer_stop(struct vlapic *l)
 {
 	if (__atomic_load_n(&l->timer_when, __ATOMIC_RELAXED) |
-	    __atomic_load_n(&l->tsc_deadline, __ATOMIC_RELAXED))
+	    __atomic_load_n(&l->tsc_deadline, __ATOMIC_RELAXED)) {
 		timer_cancel(&l->timer);
+		/* It does so only while timer_when is set. */
+		__atomic_store_n(&l->timer_lapsed, false, __ATOMIC_RELAXED);
+	}
 	l->timer_when = 0;
 	l->tsc_deadline = 0;
 	l->timer_period = 0;
@@ -99,9 +127,22 @@ static uint64_t countdown_left(const struct vcpu *v)
 
 	if (when == 0 || when > now)
 		return when ? when - now : 0;
-	/* A periodic one whose timer is late has begun the next round. */
-	when += v->lapic.timer_period;
-	return when > now ? when - now : 0;
+	/* A periodic one that is late, or has lapsed, counts all the same. */
+	if (!v->lapic.timer_period)
+		return 0;
+	return v->lapic.timer_period - (now - when) % v->lapic.timer_period;
+}
+
+/* The timer is the thread's since it fired. */
+void vlapic_timer_resume(struct vcpu *v)
+{
+	struct vlapic *l = &v->lapic;
+
+	if (!__atomic_load_n(&l->timer_lapsed, __ATOMIC_ACQUIRE))
+		return;
+	__atomic_store_n(&l->timer_lapsed, false, __ATOMIC_RELAXED);
+	l->timer_when = time_ns() + countdown_left(v);
+	timer_arm_ns(&l->timer, l->timer_when);
 }
 
 void vlapic_timer_write_count(struct vcpu *v, uint32_t count)

@@ -175,13 +175,21 @@ static bool next_rise(const struct vpit_channel *c, uint64_t now, uint64_t *tick
 	return *tick > now;
 }
 
-/* Sets the timer for the next interrupt of channel 0. */
+/* When the next interrupt of channel 0 is due. */
+static void irq_plan(struct vpit *pit, uint64_t now)
+{
+	channel_sync(&pit->channels[0], now);
+	pit->irq_armed = next_rise(&pit->channels[0], now, &pit->irq_tick);
+}
+
+/* Sets the timer for it. */
 static void irq_arm(struct vm *vm, uint64_t now)
 {
 	struct vpit *pit = &vm->vpit;
 	uint64_t at;
 
-	pit->irq_armed = next_rise(&pit->channels[0], now, &pit->irq_tick);
+	pit->lapsed = false;
+	irq_plan(pit, now);
 	if (!pit->irq_armed)
 		return; /* a timer that is under way finds nothing to do */
 	at = pit->irq_tick;
@@ -193,24 +201,77 @@ static void irq_arm(struct vm *vm, uint64_t now)
 /*
  * OUT of channel 0 may have risen: by its timer, or before that, when somebody looks at the PIT,
  * who must not see OUT high without the interrupt. Where OUT went low is not told as it happens:
- * only the edge makes a difference to an interrupt controller.
+ * only the edge makes a difference to an interrupt controller. True: it has risen, and the next
+ * time is to be planned.
  */
-static void irq_catch_up(struct vm *vm, uint64_t now)
+static bool irq_catch_up(struct vm *vm, uint64_t now)
 {
 	if (likely(!vm->vpit.irq_armed || now < vm->vpit.irq_tick))
-		return;
-	channel_sync(&vm->vpit.channels[0], now);
+		return false;
 	irqchip_line(vm, IRQ_PIT, false);
 	irqchip_line(vm, IRQ_PIT, true);
-	irq_arm(vm, now);
+	return true;
+}
+
+/* A vCPU that is in the guest, or that will be, and else NULL: all are asleep. */
+static struct vcpu *find_awake(const struct vm *vm)
+{
+	struct vcpu *awake = NULL;
+
+	for (unsigned i = 0; i < vm->vcpu_count; i++) {
+		struct vcpu *v = vm->vcpus[i];
+
+		if (__atomic_load_n(&v->halted, __ATOMIC_SEQ_CST) || v->waits_for_sipi)
+			continue;
+		awake = v;
+		if (vcpu_may_be_inside(v))
+			break;
+	}
+	return awake;
+}
+
+/*
+ * The interrupt came in the time of somebody else than this guest, who must not have to pay for
+ * more than this one: a vCPU arms the timer when it runs. In HLT it does so when that ends, and
+ * looks after it has cleared halted.
+ */
+static __attribute__((noinline)) void lapse(struct vm *vm, uint64_t now)
+{
+	struct vcpu *v;
+
+	irq_plan(&vm->vpit, now);
+	if (!vm->vpit.irq_armed)
+		return;
+	__atomic_store_n(&vm->vpit.lapsed, true, __ATOMIC_SEQ_CST);
+	v = find_awake(vm);
+	if (v)
+		vcpu_request(v, REQUEST_TIMER);
 }
 
 static void pit_fire(void *arg)
 {
 	struct vm *vm = arg;
+	uint64_t now;
 
 	lock_take(&vm->lock);
-	irq_catch_up(vm, pit_now(vm));
+	now = pit_now(vm);
+	if (irq_catch_up(vm, now)) {
+		const struct vcpu *self = vcpu_self();
+
+		if (likely(self && self->vm == vm))
+			irq_arm(vm, now);
+		else
+			lapse(vm, now);
+	}
+	lock_drop(&vm->lock);
+}
+
+/* Ticks that fell into the time when nobody ran are one with the last that came. */
+void vpit_resume(struct vm *vm)
+{
+	lock_take(&vm->lock);
+	if (vm->vpit.lapsed)
+		irq_arm(vm, pit_now(vm));
 	lock_drop(&vm->lock);
 }
 
@@ -393,7 +454,8 @@ static void counters_access(struct vm *vm, void *dev, struct bus_access *a)
 		device_split(vm, dev, a, counters_access);
 		return;
 	}
-	irq_catch_up(vm, now);
+	if (irq_catch_up(vm, now))
+		irq_arm(vm, now);
 	if (a->offset == OFFSET_CONTROL) {
 		if (a->write)
 			control_write(vm, (uint8_t)a->value, now);

@@ -42,7 +42,11 @@ struct vpit {
 	/* not state: the host's time at tick 0, and the timer for irq_tick */
 	uint64_t origin_ns;
 	struct timer timer;
+	bool lapsed; /* it is not armed since it fired: vpit_resume() */
 };
+
+/* Arms a timer that lapsed. By a vCPU's thread, without vm->lock. */
+void vpit_resume(struct vm *vm);
 
 extern const struct dev_class vpit_class;
 

@@ -140,6 +140,7 @@ void round_crowd_hot(void);
 /* Whether a stack is that of another CPU than the first: for handlers, which all CPUs share. */
 bool crowd_is_other(const void *stack);
 void round_hogs(void);
+void round_timers_only(void);
 void round_ends(void);
 void round_resets(void);
 void round_fatal(void);

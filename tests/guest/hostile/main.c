@@ -78,6 +78,7 @@ static const struct {
 	{ "crowd", "crowd of IPIs", round_crowd_ipis },
 	{ "crowd", "crowd on one word", round_crowd_hot },
 	{ "hogs", "hogs", round_hogs },
+	{ "timers", "nothing but timers", round_timers_only },
 	{ "ends", "ends", round_ends },
 	{ "resets", "resets", round_resets },
 	{ "fatal", "fatal", round_fatal },

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
  * A guest whose life is the test's to end. "do=WORD" on its command line says what it does:
- * wait: sleeps for good; spin: computes for good; button: sleeps until the power button is pressed,
- * and powers off; poweroff, reset, triple (each start), gone (executes where no memory is), cr3
- * (one that no CPU takes): at once; check: computes and looks at its clocks until a 'q' is typed,
- * or for "ms=N" of its time. Without a word it does a little of check.
+ * wait: sleeps for good; sleep: for "ms=N", by one HLT; spin: computes for good; button: sleeps
+ * until the power button is pressed, and powers off; poweroff, reset, triple (each start), gone
+ * (executes where no memory is), cr3 (one that no CPU takes): at once; check: computes and looks at
+ * its clocks until a 'q' is typed, or for "ms=N" of its time. Without a word it does a little of
+ * check.
  */
 #include "deaths.h"
 #include "lib/acpi.h"
@@ -17,6 +18,7 @@
 
 enum { MULTIBOOT_HAS_CMDLINE = 1 << 2, INFO_CMDLINE = 4 };
 enum { PM1_ENABLE = 2, PM1_BUTTON = 1 << 8, CF9_RESET = 6 };
+enum { SLEEP_VECTOR = 0x50, DIVIDE_BY_128 = 0xa, APIC_KHZ = 1000000 };
 enum { WORDS = 64 * 1024, WINDOW_MS = 100, ALWAYS = 0xffffffff, DEFAULT_MS = 300 };
 #define GOLDEN	 0x9e3779b97f4a7c15ull
 #define PM_MS(n) ((uint32_t)(PMTIMER_HZ * (n) / 1000))
@@ -182,6 +184,20 @@ static void wait(void)
 		hlt_with_irq();
 }
 
+/* One timer, once: until that nothing is to wake it. */
+static void sleep_once(void)
+{
+	apic_init();
+	apic_handle(SLEEP_VECTOR);
+	apic_write(LAPIC_TIMER_DIVIDE, DIVIDE_BY_128);
+	apic_write(LAPIC_LVT_TIMER, SLEEP_VECTOR);
+	print("sleeping\n");
+	serial_drain();
+	apic_write(LAPIC_TIMER_INIT, option_ms(DEFAULT_MS) * (APIC_KHZ / 128));
+	hlt_with_irq();
+	check_eq("what has woken it", 1, trap_count[SLEEP_VECTOR]);
+}
+
 static void wait_for_button(void)
 {
 	const struct acpi_fadt *fadt = acpi_fadt();
@@ -228,6 +244,7 @@ void guest_main(void)
 		void (*run)(void);
 	} deeds[] = {
 		{ "wait", wait },
+		{ "sleep", sleep_once },
 		{ "button", wait_for_button },
 		{ "off", off },
 		{ "reset", reset },

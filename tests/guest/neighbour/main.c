@@ -8,7 +8,8 @@
  *
  * Command line: "seconds=N" how long (2), "seed=N" for the patterns, "share=N" the percent of one
  * CPU that it has to have had at least, "longest=N" the milliseconds that it may have to wait for
- * the CPU at a time.
+ * the CPU at a time, "turn=N" the microseconds that the cheapest turn may cost: one that is
+ * disturbed all the while would know of no cheaper one.
  */
 #include "lib/apic.h"
 #include "lib/cmdline.h"
@@ -120,6 +121,7 @@ static void check_ticks(void)
 static void check_all(void)
 {
 	unsigned longest = cmdline_number("longest=", 0);
+	unsigned turn_us = cmdline_number("turn=", 0);
 
 	check_ticks();
 	check_range("percent of the time that it had the CPU", cmdline_number("share=", 0), 101,
@@ -127,6 +129,9 @@ static void check_all(void)
 	if (longest)
 		check_range("microseconds that it waited for the CPU", 0, longest * 1000,
 			    clock_longest_us());
+	if (turn_us)
+		check_range("microseconds of the cheapest turn", 0, turn_us,
+			    work.cheapest * 1000 / PM_PER_MS);
 }
 
 void guest_main(void)
