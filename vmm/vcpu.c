@@ -417,7 +417,7 @@ void vcpu_loop(void *vcpu)
 	for (;;) {
 		if (__atomic_load_n(&v->requests, __ATOMIC_RELAXED) && !prepare(v))
 			break;
-		virt->run(&v->hw);
+		virt_run(&v->hw);
 		exit_handle(v);
 	}
 	vcpu_unload(v);

@@ -269,7 +269,10 @@ struct virt_ops {
 	void (*vcpu_load)(struct virt_vcpu *v);
 	void (*vcpu_put)(struct virt_vcpu *v);
 
-	/* Enters the guest with interrupts off, and returns with v->exit filled. */
+	/*
+	 * Enters the guest with interrupts off, and returns with v->exit filled. It keeps RSP and
+	 * RBP, and no other register: virt_run() calls it.
+	 */
 	void (*run)(struct virt_vcpu *v);
 
 	uint64_t (*get)(struct virt_vcpu *v, enum vreg reg);
@@ -296,6 +299,18 @@ struct virt_ops {
 /* The backend that this machine has; set once by virt_init(). */
 extern const struct virt_ops *virt;
 extern const struct virt_ops vmx_ops, svm_ops;
+
+/* The guest's registers were in all of the CPU's, and none was saved for the caller. */
+static always_inline void virt_run(struct virt_vcpu *v)
+{
+	void (*run)(struct virt_vcpu *) = virt->run;
+
+	__asm__ volatile("call *%1"
+			 : "+D"(v), "+a"(run)
+			 :
+			 : "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12", "r13",
+			   "r14", "r15", "cc", "memory");
+}
 
 /* Chooses the backend and switches it on, on this CPU. 0, or -ENODEV with the reason logged. */
 must_check int virt_init(void);
