@@ -73,6 +73,8 @@ enum {
 enum { LEVEL_SMT = 1, LEVEL_CORE = 2, LEVEL_SHIFT = 8 };
 enum { SIZES_ID_BITS_SHIFT = 12 };
 enum { XSAVE_LEGACY_AND_HEADER = 576 };
+/* The parts that lie behind those. */
+#define XCR0_EXTENDED (PASS_XCR0 & ~(uint64_t)(XCR0_X87 | XCR0_SSE))
 
 static void init_features(struct vcpuid *c, unsigned count)
 {
@@ -323,55 +325,65 @@ void cpuid_init(struct vm *vm)
 	init_masks(vm);
 }
 
+static const struct cpuid_regs none;
+
 /* The size of XSAVE's area for what the guest has enabled now. */
 static uint32_t xsave_size(const struct vcpuid *c, uint64_t xcr0)
 {
 	uint32_t size = XSAVE_LEGACY_AND_HEADER;
 
-	for (unsigned i = 2; i < VCPUID_SUBLEAVES; i++)
-		if (xcr0 & BIT(i))
-			size = MAX(size, c->xsave[i].ebx + c->xsave[i].eax);
+	for (xcr0 &= XCR0_EXTENDED; xcr0; xcr0 &= xcr0 - 1) {
+		const struct cpuid_regs *part = &c->xsave[__builtin_ctzl(xcr0)];
+
+		size = MAX(size, part->ebx + part->eax);
+	}
 	return size;
 }
 
-static void query_features(struct vcpu *v, struct cpuid_regs *out)
+static const struct cpuid_regs *query_features(struct vcpu *v)
 {
-	*out = v->vm->cpuid.basic[CPUID_FEATURES];
-	out->ebx |= v->id << CPUID_1_EBX_APIC_ID_SHIFT;
+	struct cpuid_regs *own = &v->cpuid_own;
+
+	*own = v->vm->cpuid.basic[CPUID_FEATURES];
+	own->ebx |= v->id << CPUID_1_EBX_APIC_ID_SHIFT;
 	if (virt->get(&v->hw, VREG_CR4) & CR4_OSXSAVE)
-		out->ecx |= CPUID_1_ECX_OSXSAVE;
+		own->ecx |= CPUID_1_ECX_OSXSAVE;
 	if (!vlapic_enabled(v))
-		out->edx &= ~(uint32_t)CPUID_1_EDX_APIC;
+		own->edx &= ~(uint32_t)CPUID_1_EDX_APIC;
+	return own;
 }
 
-static void query_xsave(struct vcpu *v, uint32_t subleaf, struct cpuid_regs *out)
+static const struct cpuid_regs *query_xsave(struct vcpu *v, uint32_t subleaf)
 {
 	const struct vcpuid *c = &v->vm->cpuid;
 
-	if (subleaf < VCPUID_SUBLEAVES)
-		*out = c->xsave[subleaf];
+	if (subleaf >= VCPUID_SUBLEAVES)
+		return &none;
+	if (!c->xcr0_allowed || subleaf > 1)
+		return &c->xsave[subleaf];
+	v->cpuid_own = c->xsave[subleaf];
 	/* XCR0 is the guest's own while it is loaded. */
-	if (c->xcr0_allowed && subleaf <= 1)
-		out->ebx = xsave_size(c, xgetbv(0));
+	v->cpuid_own.ebx = xsave_size(c, xgetbv(0));
+	return &v->cpuid_own;
 }
 
-static void query_topology(struct vcpu *v, uint32_t subleaf, struct cpuid_regs *out)
+static const struct cpuid_regs *query_topology(struct vcpu *v, uint32_t subleaf)
 {
 	const struct vcpuid *c = &v->vm->cpuid;
 
-	if (subleaf < ARRAY_SIZE(c->topology))
-		*out = c->topology[subleaf];
-	out->ecx |= (uint8_t)subleaf;
-	out->edx = v->id;
+	v->cpuid_own = subleaf < ARRAY_SIZE(c->topology) ? c->topology[subleaf] : none;
+	v->cpuid_own.ecx |= (uint8_t)subleaf;
+	v->cpuid_own.edx = v->id;
+	return &v->cpuid_own;
 }
 
 /* AMD's: the extended APIC ID; the core, of one thread; one node. */
-static void query_core(struct vcpu *v, struct cpuid_regs *out)
+static const struct cpuid_regs *query_core(struct vcpu *v)
 {
 	if (!(v->vm->cpuid.extended[1].ecx & CPUID_80000001_ECX_TOPOEXT))
-		return;
-	out->eax = v->id;
-	out->ebx = v->id;
+		return &none;
+	v->cpuid_own = (struct cpuid_regs){ .eax = v->id, .ebx = v->id };
+	return &v->cpuid_own;
 }
 
 /* The leaves that have subleaves, or parts that move. */
@@ -379,40 +391,32 @@ static const uint32_t moving = BIT(CPUID_FEATURES) | BIT(CPUID_CACHE_PARAMETERS)
 			       BIT(CPUID_EXTENDED_FEATURES) | BIT(CPUID_TOPOLOGY) |
 			       BIT(CPUID_XSAVE) | BIT(CPUID_TOPOLOGY_V2);
 
-static void query_moving(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+/* The answer stands in a table, or in v->cpuid_own until the next one. */
+static const struct cpuid_regs *query_moving(struct vcpu *v, uint32_t leaf, uint32_t subleaf)
 {
 	const struct vcpuid *c = &v->vm->cpuid;
 
-	*out = (struct cpuid_regs){ 0 };
 	switch (leaf) {
-	case CPUID_FEATURES: query_features(v, out); break;
+	case CPUID_FEATURES: return query_features(v);
 	case CPUID_CACHE_PARAMETERS:
-		if (subleaf < ARRAY_SIZE(c->cache))
-			*out = c->cache[subleaf];
-		break;
+		return subleaf < ARRAY_SIZE(c->cache) ? &c->cache[subleaf] : &none;
 	case CPUID_EXTENDED_FEATURES:
-		if (subleaf < ARRAY_SIZE(c->features))
-			*out = c->features[subleaf];
-		break;
-	case CPUID_EXT_TOPOLOGY: query_core(v, out); break;
+		return subleaf < ARRAY_SIZE(c->features) ? &c->features[subleaf] : &none;
+	case CPUID_EXT_TOPOLOGY: return query_core(v);
 	case CPUID_TOPOLOGY:
-	case CPUID_TOPOLOGY_V2: query_topology(v, subleaf, out); break;
-	default: query_xsave(v, subleaf, out); break;
+	case CPUID_TOPOLOGY_V2: return query_topology(v, subleaf);
+	default: return query_xsave(v, subleaf);
 	}
 }
 
 /* Beyond the end, Intel's answer is that of the highest basic leaf, AMD's is zeros. */
 static const struct cpuid_regs *beyond(const struct vcpuid *c)
 {
-	static const struct cpuid_regs none;
-
 	return c->is_intel ? &c->basic[c->basic_max] : &none;
 }
 
 static const struct cpuid_regs *amd_cache(const struct vcpuid *c, uint32_t subleaf)
 {
-	static const struct cpuid_regs none;
-
 	return subleaf < ARRAY_SIZE(c->amd_cache) ? &c->amd_cache[subleaf] : &none;
 }
 
@@ -441,10 +445,7 @@ void cpuid_query(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_r
 {
 	const struct cpuid_regs *r = find(&v->vm->cpuid, leaf, subleaf);
 
-	if (r)
-		*out = *r;
-	else
-		query_moving(v, leaf, subleaf, out);
+	*out = r ? *r : *query_moving(v, leaf, subleaf);
 }
 
 static always_inline void answer(struct vcpu *v, const struct cpuid_regs *r)
@@ -459,10 +460,7 @@ static always_inline void answer(struct vcpu *v, const struct cpuid_regs *r)
 /* Out of line: the plain way needs no stack. */
 static __attribute__((noinline)) void exit_moving(struct vcpu *v)
 {
-	struct cpuid_regs r;
-
-	query_moving(v, (uint32_t)v->hw.gpr[RAX], (uint32_t)v->hw.gpr[RCX], &r);
-	answer(v, &r);
+	answer(v, query_moving(v, (uint32_t)v->hw.gpr[RAX], (uint32_t)v->hw.gpr[RCX]));
 }
 
 void exit_cpuid(struct vcpu *v)

@@ -64,7 +64,8 @@ struct vcpu {
 	struct top_look looks[REPLY_LINES]; /* (D) */
 	struct fpu fpu;
 	struct fetch fetch;
-	struct thread_times times; /* (v) of its thread, when that has ended */
+	struct cpuid_regs cpuid_own; /* (v) an answer that is in no table */
+	struct thread_times times;   /* (v) of its thread, when that has ended */
 };
 
 /* A vCPU of vm's, after reset; its thread is not made yet. NULL: no memory. */
