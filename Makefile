@@ -12,7 +12,7 @@ say = $(if $(filter 0,$(V)),@printf '  %-7s %s\n' $(1) $(2))
 
 # What the machine of `make run` is; each may be given on the command line (`make help`).
 export EMU ?= qemu
-export ACCEL KERNEL INITRD CMDLINE CPUS VCPUS MEM MACHINE_MEM PLINTH COUNT DIRECT BOOT CONFIG MODULES DEMO
+export ACCEL KERNEL INITRD CMDLINE CPUS VCPUS MEM MACHINE_MEM PLINTH COUNT DIRECT BOOT CONFIG MODULES DEMO TCG_THREADS
 
 # Each goal needs the packages of some purposes (the second column of tools/packages). The check is
 # made while this file is read, so that it comes before the first compiler call, also with -j.

@@ -45,6 +45,8 @@ class Machine:
     direct: bool = False  # the first module on the bare machine, without Plinth
     boot: str = "iso"
     restarts: bool = False  # a reset starts it anew; without this it is QEMU's end
+    # TCG's, for several CPUs
+    threads: str = dataclasses.field(default_factory=lambda: os.environ.get("TCG_THREADS") or "single")
     count: bool = False  # instructions are the clock, so that each run is the same
     shift: int = 0  # QEMU, counting: an instruction takes 2^shift ns
     spare: bool = False  # without the devices of QEMU's that Plinth's guests do not have either
@@ -218,7 +220,13 @@ def choose_accel(wish, tell):
 
 def qemu_command(machine, image, serial):
     cpu = machine.cpu_model or ("host" if machine.accel == "kvm" else "EPYC,+svm,+npt")
-    command = ["qemu-system-x86_64", "-machine", "pc", "-accel", machine.accel, "-cpu", cpu,
+    accel = machine.accel
+    if accel == "tcg" and machine.cpus > 1 and not machine.count:
+        # By default on one thread: on several, a CPU loses bits of its state (docs/6-pitfalls.md).
+        if machine.threads not in ("single", "multi"):
+            raise Problem("TCG_THREADS is '%s': it may be single or multi" % machine.threads)
+        accel += ",thread=" + machine.threads
+    command = ["qemu-system-x86_64", "-machine", "pc", "-accel", accel, "-cpu", cpu,
                "-smp", str(machine.cpus), "-m", "%dM" % machine.megabytes(),
                "-display", "none", "-nic", "none", "-no-user-config"]
     if machine.spare:
