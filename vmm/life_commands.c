@@ -60,17 +60,29 @@ static void run_destroy(struct reply *r, unsigned argc, char **argv)
 	order(r, argv, LIFE_DESTROY);
 }
 
-/* For all of a guest's threads, those that there are. Under vm->lock: they do not go meanwhile. */
-static int each_thread(struct vm *vm, int (*set)(struct thread *t, uint64_t value), uint64_t value)
+/*
+ * For all of a guest's threads, those that there are and those to come. Under vm->lock: the ones do
+ * not go meanwhile, and the others look at the config under it when they begin.
+ */
+static void set_share(struct vm *vm, void (*keep)(struct vm_config *c, uint64_t value),
+		      int (*set)(struct thread *t, uint64_t value), uint64_t value)
 {
-	int err = 0;
-
 	lock_take(&vm->lock);
+	keep(&vm->config, value);
 	for (unsigned i = 0; i < vm->vcpu_count; i++)
-		if (vm->vcpus[i]->thread && set(vm->vcpus[i]->thread, value))
-			err = -EINVAL;
+		if (vm->vcpus[i]->thread)
+			(void)set(vm->vcpus[i]->thread, value);
 	lock_drop(&vm->lock);
-	return err;
+}
+
+static void keep_weight(struct vm_config *c, uint64_t value)
+{
+	c->weight = (unsigned)value;
+}
+
+static void keep_pin(struct vm_config *c, uint64_t value)
+{
+	c->pin = value == PIN_ALL ? 0 : value;
 }
 
 static int set_weight(struct thread *t, uint64_t value)
@@ -95,8 +107,7 @@ static void run_weight(struct reply *r, unsigned argc, char **argv)
 		reply_error(r, "bad-argument", "weight %.20s: %u to %u would be right", argv[2],
 			    WEIGHT_MIN, WEIGHT_MAX);
 	} else {
-		vm->config.weight = (unsigned)weight;
-		(void)each_thread(vm, set_weight, weight);
+		set_share(vm, keep_weight, set_weight, weight);
 	}
 	vm_put(vm);
 }
@@ -171,8 +182,7 @@ static void run_pin(struct reply *r, unsigned argc, char **argv)
 			    "would be right",
 			    argv[2], cpu_count - 1, cpu_count - 1, cpu_count - 1);
 	} else {
-		vm->config.pin = pin == PIN_ALL ? 0 : pin;
-		(void)each_thread(vm, set_pin, pin);
+		set_share(vm, keep_pin, set_pin, pin);
 	}
 	vm_put(vm);
 }

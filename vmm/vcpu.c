@@ -406,12 +406,8 @@ static bool prepare(struct vcpu *v)
 	return true;
 }
 
-void vcpu_loop(void *vcpu)
+void vcpu_loop(struct vcpu *v)
 {
-	struct vcpu *v = vcpu;
-
-	/* Before the first look at requests: who makes one sees the thread, or is seen. */
-	__atomic_store_n(&v->thread, thread_self(), __ATOMIC_SEQ_CST);
 	vcpu_attend(v);
 	thread_set_hooks(&hooks, v);
 	for (;;) {

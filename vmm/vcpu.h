@@ -83,8 +83,9 @@ void vcpu_take_sipi(struct vcpu *v, uint8_t vector);
 void vcpu_unload(struct vcpu *v);
 /* In its thread's work that takes long: sched_breathe(), with its registers on the CPU after it. */
 void vcpu_breathe(struct vcpu *v);
-/* The body of its thread: the loop, until the VM ends. */
-void vcpu_loop(void *vcpu);
+/* What its thread does, v->thread, which is set before the first look at requests: until the VM
+ * ends. */
+void vcpu_loop(struct vcpu *v);
 
 /*
  * Sets request bits and makes the vCPU see them soon: wakes it from HLT, or has it leave the guest.

@@ -16,7 +16,28 @@ enum { RESETS_TOLD = 16 };
 enum { TRIPLE_FAULTS = 10, TRIPLE_FAULTS_TOLD = 2 };
 #define TRIPLE_FAULT_NS 2000000000ull
 
-/* The vCPU sets v->thread itself, before it looks at its requests: vcpu_loop(). */
+static void take_share(struct thread *t, const struct vm_config *c)
+{
+	if (sched_set_weight(t, c->weight) || sched_set_pin(t, c->pin ? c->pin : PIN_ALL))
+		log_error("vm: %s: weight %u or pin %#lx is not taken", c->name, c->weight, c->pin);
+}
+
+/*
+ * The body of a vCPU's thread. Whoever sets the guest's share under the lock sees the thread, or is
+ * seen here.
+ */
+static void run_vcpu(void *vcpu)
+{
+	struct vcpu *v = vcpu;
+	struct vm *vm = v->vm;
+
+	lock_take(&vm->lock);
+	__atomic_store_n(&v->thread, thread_self(), __ATOMIC_SEQ_CST);
+	take_share(v->thread, &vm->config);
+	lock_drop(&vm->lock);
+	vcpu_loop(v);
+}
+
 static bool start_vcpu(struct vcpu *v)
 {
 	const struct vm_config *c = &v->vm->config;
@@ -27,12 +48,12 @@ static bool start_vcpu(struct vcpu *v)
 		fmt_print(name, sizeof(name), "%s/%u", c->name, v->id);
 	else
 		str_copy(name, c->name, sizeof(name));
-	t = thread_new(name, vcpu_loop, v);
+	t = thread_new(name, run_vcpu, v);
 	if (!t)
 		return false;
 	sched_set_group(t, v->vm->group);
-	if (sched_set_weight(t, c->weight) || sched_set_pin(t, c->pin ? c->pin : PIN_ALL))
-		log_error("vm: %s: weight %u or pin %#lx is not taken", c->name, c->weight, c->pin);
+	/* Not a moment on a CPU that it is not to have. */
+	take_share(t, c);
 	thread_wake(t);
 	return true;
 }

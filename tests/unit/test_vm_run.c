@@ -35,7 +35,8 @@ static struct {
 	unsigned device_resets, loads, dumps, dismantles, catch_ups;
 	const char *dumped;
 	int build_error, load_error;
-	unsigned inside; /* atomic: vCPUs that are in their guest */
+	unsigned weight_set_late; /* when a thread was made, and has not begun */
+	unsigned inside;	  /* atomic: vCPUs that are in their guest */
 	unsigned asked_in_load,
 		asked; /* atomic: of vCPU 1, while the machine is loaded; what came */
 } fake;
@@ -72,6 +73,8 @@ void wait_wake_all(struct wait_queue *q)
 
 struct body {
 	struct thread t;
+	struct cpu cpu;
+	unsigned weight;
 	void (*run)(void *arg);
 	void *arg;
 };
@@ -95,6 +98,8 @@ static int run_body(void *arg)
 {
 	struct body *b = arg;
 
+	b->cpu.thread = &b->t;
+	fake_cpu_use(&b->cpu);
 	b->run(b->arg);
 	return 0;
 }
@@ -103,6 +108,8 @@ void thread_wake(struct thread *t)
 {
 	struct body *b = container_of(t, struct body, t);
 
+	if (fake.weight_set_late)
+		vm.config.weight = fake.weight_set_late;
 	assert(thrd_create(&fake.threads[b - bodies], run_body, b) == thrd_success);
 }
 
@@ -114,8 +121,7 @@ void sched_set_group(struct thread *t, struct sched_group *g)
 
 int sched_set_weight(struct thread *t, unsigned weight)
 {
-	(void)t;
-	assert(weight == 100);
+	container_of(t, struct body, t)->weight = weight;
 	return 0;
 }
 
@@ -206,11 +212,9 @@ void vcpu_request(struct vcpu *v, unsigned requests)
 	wait_wake_all(NULL);
 }
 
-void vcpu_loop(void *arg)
+void vcpu_loop(struct vcpu *v)
 {
-	struct vcpu *v = arg;
-
-	__atomic_store_n(&v->thread, &bodies[v->id].t, __ATOMIC_SEQ_CST);
+	assert(v->thread == &bodies[v->id].t);
 	for (;;) {
 		uint32_t r = __atomic_exchange_n(&v->requests, 0, __ATOMIC_ACQUIRE);
 
@@ -262,6 +266,19 @@ static void ask(enum vm_end how, const char *reason)
 	lock_take(&vm.lock);
 	vm_request_end(&vm, how, reason);
 	lock_drop(&vm.lock);
+}
+
+/* A weight that is set after the threads were made, and before they begin. */
+static void a_late_weight(void **state)
+{
+	(void)state;
+	fake.weight_set_late = 250;
+	assert_int_equal(vm_start(&vm), 0);
+	ask(VM_POWERED_OFF, "enough");
+	vm_wait(&vm);
+	join();
+	for (unsigned i = 0; i < VCPUS_N; i++)
+		assert_int_equal(bodies[i].weight, 250);
 }
 
 static bool is_reset(void *arg)
@@ -434,6 +451,7 @@ static void triple_faults_at_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_late_weight),
 		TEST(many_resets),
 		TEST(what_a_reset_forgets),
 		TEST(an_end_in_a_reset),
