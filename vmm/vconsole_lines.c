@@ -207,17 +207,30 @@ void vconsole_to_shell(struct vconsole *c)
 	vconsole_release(shell);
 }
 
+/* Where Ctrl-] leads from the shell: where one was, or, if that is gone, to the first guest. */
+static struct vconsole *from_shell(void)
+{
+	if (vconsole_lines.last)
+		return vconsole_lines.last;
+	list_for_each (at, &vconsole_lines.consoles) {
+		struct vconsole *c = container_of(at, struct vconsole, link);
+
+		if (!c->is_shell)
+			return c;
+	}
+	return NULL;
+}
+
 /* Ctrl-]: to the shell, or from it to what was there before. */
 static void toggle(void)
 {
 	struct vconsole *to;
-	bool all;
+	bool in_shell, all;
 
 	lock_take(&vconsole_lines.lock);
-	all = vconsole_lines.attached[LINE_TERMINAL] == vconsole_lines.shell &&
-	      vconsole_lines.all_before;
-	to = vconsole_lines.attached[LINE_TERMINAL] == vconsole_lines.shell ? vconsole_lines.last
-									    : vconsole_lines.shell;
+	in_shell = vconsole_lines.attached[LINE_TERMINAL] == vconsole_lines.shell;
+	all = in_shell && vconsole_lines.all_before;
+	to = in_shell ? from_shell() : vconsole_lines.shell;
 	if (to)
 		__atomic_fetch_add(&to->users, 1, __ATOMIC_RELAXED);
 	lock_drop(&vconsole_lines.lock);

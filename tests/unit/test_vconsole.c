@@ -348,13 +348,19 @@ static void test_key(void **state)
 	     "d");
 	assert_string_equal(guests[1].typed, "acd");
 	assert_int_equal(shell.shown, 2);
-	/* The last guest is gone: the shell stays. */
+	/* The guest from which one came is gone: Ctrl-] leads to another; without any, nowhere. */
 	type("\x1d");
 	vconsole_fini(&guests[1].console);
 	guests[1].console.ring = NULL;
 	type("\x1d"
-	     "e");
-	assert_string_equal(shell.typed, "be");
+	     "e\x1d");
+	assert_string_equal(guests[0].typed, "e");
+	vconsole_fini(&guests[0].console);
+	vconsole_fini(&guests[2].console);
+	guests[0].console.ring = guests[2].console.ring = NULL;
+	type("\x1d"
+	     "f");
+	assert_string_equal(shell.typed, "bf");
 }
 
 /* The guest that is shown ends, or goes: the shell has the terminal. */
