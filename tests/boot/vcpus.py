@@ -63,6 +63,14 @@ def test_four_on_two(box, emulator):
     check_smp(box, emulator, 4, cpus=2)
 
 
+def test_eight(box, emulator):
+    check_smp(box, emulator, 8)
+
+
+def test_eight_on_four(box, emulator):
+    check_smp(box, emulator, 8, cpus=4)
+
+
 def test_contend(box, emulator):
     check_contend(box, emulator, 2)
 
@@ -72,5 +80,6 @@ def test_contend_on_two(box, emulator):
 
 
 test_two.seconds = test_four.seconds = test_four_on_two.seconds = 60
+test_eight.seconds = test_eight_on_four.seconds = 60
 test_contend.seconds = test_contend_on_two.seconds = 60
-test_four.long = test_four_on_two.long = test_contend_on_two.long = ("bochs",)
+test_contend_on_two.long = ("bochs",)
