@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sources: vmm/life.c lib/printf.c lib/str.c tests/fake/log_record.c tests/fake/panic.c */
+/* sources: vmm/life.c lib/printf.c lib/str.c tests/fake/log_record.c tests/fake/panic.c tests/fake/wait.c */
 /*
  * The keepers, as threads of the host, with guests that are a struct and some counts: what each
  * order does in each state, what follows an end, and what becomes of orders that meet at a guest
@@ -18,14 +18,13 @@
 #include "lib/errno.h"
 #include "lib/panic.h"
 #include "tests/fake/log_record.h"
+#include "tests/fake/wait.h"
 #include "vmm/vm.h"
 #include "vmm/vms.h"
 
 enum { ASKERS = 8, ROUNDS = 300 };
 #define SECOND 1000000000ull
 
-static mtx_t mutex;
-static cnd_t changed;
 static struct {
 	struct vm *vm; /* the one that there is */
 	unsigned holds;
@@ -42,34 +41,6 @@ static struct {
 
 /* The host's threads ------------------------------------------------------------------------ */
 
-void wait_until(struct wait_queue *q, bool (*condition)(void *arg), void *arg)
-{
-	(void)q;
-	mtx_lock(&mutex);
-	while (!condition(arg))
-		cnd_wait(&changed, &mutex);
-	mtx_unlock(&mutex);
-}
-
-static void nothing(void *arg)
-{
-	(void)arg;
-}
-
-void wait_post(struct wait_queue *q, void (*change)(void *arg), void *arg)
-{
-	(void)q;
-	mtx_lock(&mutex);
-	change(arg);
-	cnd_broadcast(&changed);
-	mtx_unlock(&mutex);
-}
-
-void wait_wake_all(struct wait_queue *q)
-{
-	wait_post(q, nothing, NULL);
-}
-
 struct start {
 	void (*body)(void *arg);
 	void *arg;
@@ -81,10 +52,10 @@ static int run_thread(void *arg)
 
 	free(arg);
 	s.body(s.arg);
-	mtx_lock(&mutex);
+	mtx_lock(&fake_wait.mutex);
 	fake.keepers--;
-	cnd_broadcast(&changed);
-	mtx_unlock(&mutex);
+	cnd_broadcast(&fake_wait.changed);
+	mtx_unlock(&fake_wait.mutex);
 	return 0;
 }
 
@@ -99,9 +70,9 @@ struct thread *thread_create(const char *name, void (*body)(void *arg), void *ar
 		return NULL;
 	s = malloc(sizeof(*s));
 	*s = (struct start){ body, arg };
-	mtx_lock(&mutex);
+	mtx_lock(&fake_wait.mutex);
 	fake.keepers++;
-	mtx_unlock(&mutex);
+	mtx_unlock(&fake_wait.mutex);
 	if (thrd_create(&t, run_thread, s) != thrd_success)
 		abort();
 	thrd_detach(t);
@@ -119,12 +90,12 @@ int vms_add(struct vm *vm)
 {
 	int err = 0;
 
-	mtx_lock(&mutex);
+	mtx_lock(&fake_wait.mutex);
 	if (fake.vm)
 		err = -EEXIST;
 	else
 		fake.vm = vm;
-	mtx_unlock(&mutex);
+	mtx_unlock(&fake_wait.mutex);
 	return err;
 }
 
@@ -132,22 +103,22 @@ struct vm *vm_find(const char *name)
 {
 	struct vm *found = NULL;
 
-	mtx_lock(&mutex);
+	mtx_lock(&fake_wait.mutex);
 	if (fake.vm && !strcmp(fake.vm->config.name, name)) {
 		found = fake.vm;
 		fake.holds++;
 	}
-	mtx_unlock(&mutex);
+	mtx_unlock(&fake_wait.mutex);
 	return found;
 }
 
 void vm_put(struct vm *vm)
 {
 	(void)vm;
-	mtx_lock(&mutex);
+	mtx_lock(&fake_wait.mutex);
 	fake.holds--;
-	cnd_broadcast(&changed);
-	mtx_unlock(&mutex);
+	cnd_broadcast(&fake_wait.changed);
+	mtx_unlock(&fake_wait.mutex);
 }
 
 static bool unheld(void *arg)
@@ -158,10 +129,10 @@ static bool unheld(void *arg)
 
 void vms_remove(struct vm *vm)
 {
-	mtx_lock(&mutex);
+	mtx_lock(&fake_wait.mutex);
 	assert(fake.vm == vm);
 	fake.vm = NULL;
-	mtx_unlock(&mutex);
+	mtx_unlock(&fake_wait.mutex);
 	wait_until(NULL, unheld, NULL);
 }
 
@@ -341,9 +312,9 @@ static void until(enum life_state s)
 	for (;;) {
 		bool is;
 
-		mtx_lock(&mutex);
+		mtx_lock(&fake_wait.mutex);
 		is = is_in_state(&s);
-		mtx_unlock(&mutex);
+		mtx_unlock(&fake_wait.mutex);
 		if (is)
 			return;
 		thrd_yield();
@@ -711,7 +682,6 @@ int main(void)
 		TEST(the_last_one),
 	};
 
-	mtx_init(&mutex, mtx_plain);
-	cnd_init(&changed);
+	fake_wait_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sources: vmm/vm_pause.c tests/fake/virt.c tests/fake/panic.c */
+/* sources: vmm/vm_pause.c tests/fake/virt.c tests/fake/panic.c tests/fake/wait.c */
 /*
  * Threads of the host are the vCPUs; the wait queues are theirs. While the VM is paused none of
  * them runs, and afterwards all clocks have lost the same time.
@@ -13,36 +13,17 @@
 
 #include "core/timer.h"
 #include "tests/fake/virt.h"
+#include "tests/fake/wait.h"
 #include "vmm/vm.h"
 
 enum { VCPUS_N = 4, ROUNDS = 200 };
 
 static struct vm vm;
 static struct vcpu vcpus[VCPUS_N];
-static mtx_t mutex;
-static cnd_t changed;
 static uint64_t now_ns, thawed_ns;
 static unsigned freezes, thaws;
 static bool frozen[VCPUS_N];
 static uint64_t turns[VCPUS_N]; /* atomic */
-
-void wait_until(struct wait_queue *q, bool (*condition)(void *arg), void *arg)
-{
-	(void)q;
-	mtx_lock(&mutex);
-	while (!condition(arg))
-		cnd_wait(&changed, &mutex);
-	mtx_unlock(&mutex);
-}
-
-void wait_post(struct wait_queue *q, void (*change)(void *arg), void *arg)
-{
-	(void)q;
-	mtx_lock(&mutex);
-	change(arg);
-	cnd_broadcast(&changed);
-	mtx_unlock(&mutex);
-}
 
 uint64_t time_ns(void)
 {
@@ -82,9 +63,9 @@ void vm_request_all(struct vm *m, unsigned requests)
 {
 	for (unsigned i = 0; i < m->vcpu_count; i++)
 		__atomic_fetch_or(&m->vcpus[i]->requests, requests, __ATOMIC_SEQ_CST);
-	mtx_lock(&mutex);
-	cnd_broadcast(&changed);
-	mtx_unlock(&mutex);
+	mtx_lock(&fake_wait.mutex);
+	cnd_broadcast(&fake_wait.changed);
+	mtx_unlock(&fake_wait.mutex);
 }
 
 static int vcpu_body(void *arg)
@@ -225,7 +206,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_reset_in_a_pause, setup, teardown),
 	};
 
-	mtx_init(&mutex, mtx_plain);
-	cnd_init(&changed);
+	fake_wait_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

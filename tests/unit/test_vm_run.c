@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sources: vmm/vm_run.c lib/printf.c lib/str.c tests/fake/log_record.c tests/fake/cpu.c tests/fake/panic.c */
+/* sources: vmm/vm_run.c lib/printf.c lib/str.c tests/fake/log_record.c tests/fake/cpu.c tests/fake/panic.c tests/fake/wait.c */
 /*
  * Threads of the host are the vCPUs. They gather for resets, whoever asks and how many at once, and
  * leave together; a start that fails on the way ends those that were started; and triple faults are
@@ -17,6 +17,7 @@
 #include "lib/panic.h"
 #include "tests/fake/cpu.h"
 #include "tests/fake/log_record.h"
+#include "tests/fake/wait.h"
 #include "vmm/vm.h"
 
 enum { VCPUS_N = 4, RESETS = 200 };
@@ -24,8 +25,6 @@ enum { VCPUS_N = 4, RESETS = 200 };
 
 static struct vm vm;
 static struct vcpu vcpus[VCPUS_N];
-static mtx_t mutex;
-static cnd_t changed;
 static struct cpu cpu;
 static struct {
 	uint64_t now;
@@ -42,34 +41,6 @@ static struct {
 } fake;
 
 /* The host's threads ------------------------------------------------------------------------ */
-
-void wait_until(struct wait_queue *q, bool (*condition)(void *arg), void *arg)
-{
-	(void)q;
-	mtx_lock(&mutex);
-	while (!condition(arg))
-		cnd_wait(&changed, &mutex);
-	mtx_unlock(&mutex);
-}
-
-void wait_post(struct wait_queue *q, void (*change)(void *arg), void *arg)
-{
-	(void)q;
-	mtx_lock(&mutex);
-	change(arg);
-	cnd_broadcast(&changed);
-	mtx_unlock(&mutex);
-}
-
-static void nothing(void *arg)
-{
-	(void)arg;
-}
-
-void wait_wake_all(struct wait_queue *q)
-{
-	wait_post(q, nothing, NULL);
-}
 
 struct body {
 	struct thread t;
@@ -463,7 +434,6 @@ int main(void)
 		TEST(triple_faults_at_once),
 	};
 
-	mtx_init(&mutex, mtx_plain);
-	cnd_init(&changed);
+	fake_wait_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
