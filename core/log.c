@@ -87,11 +87,6 @@ void log_enter_panic(void)
 	log_state.panic = true;
 }
 
-void log_raw(const char *text, size_t n)
-{
-	consoles_put(text, n);
-}
-
 /*
  * The line that begins at *at, or at the oldest byte that is left, without its end; *at moves on to
  * the next. False: there is none.

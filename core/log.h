@@ -21,8 +21,6 @@ must_check int log_add_console(const struct log_console *console);
 void log_set_level(enum log_level level);
 /* From here on panic_write is used: nothing else runs any more. */
 void log_enter_panic(void);
-/* Raw text to every console, past level, time stamp and ring: the guest's console shares them. */
-void log_raw(const char *text, size_t n);
 
 /* log: the lines that the ring holds. */
 struct shell_table;

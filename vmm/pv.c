@@ -36,7 +36,7 @@ int pv_msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 	case MSR_KVM_SYSTEM_TIME:
 	case MSR_KVM_SYSTEM_TIME_NEW:
 		v->pv.time_msr = value;
-		pv_clock_write(v, 0);
+		pv_clock_write(v);
 		return 0;
 	case MSR_KVM_STEAL_TIME: return pv_steal_register(v, value);
 	case MSR_KVM_PV_EOI_EN: return pv_eoi_register(v, value);

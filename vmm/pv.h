@@ -35,10 +35,8 @@ must_check int pv_msr_write(struct vcpu *v, uint32_t msr, uint64_t value);
 /* pv_clock.c */
 /* The guest's TSC was moved: the clock goes on as before. */
 void pv_clock_tsc_moved(struct vcpu *v);
-/* Tells all vCPUs that they did not run for a while. Only while none of vm's vCPUs runs. */
-void pv_clock_resumed(struct vm *vm);
-/* Writes the time anew; flags are added to those that the page has to show. */
-void pv_clock_write(struct vcpu *v, uint8_t flags);
+/* Writes the time anew. */
+void pv_clock_write(struct vcpu *v);
 void pv_clock_write_wall(struct vm *vm, uint64_t addr);
 /* The pure part: what a nanosecond is in ticks, as pvclock wants it. hz ≥ 1 MHz. */
 void pv_clock_scale(uint64_t hz, uint32_t *mul, int8_t *shift);

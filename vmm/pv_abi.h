@@ -51,7 +51,7 @@ struct pvclock_time {
 	uint8_t pad[2];
 } packed aligned(4);
 
-enum { PVCLOCK_TSC_STABLE_BIT = 1 << 0, PVCLOCK_GUEST_STOPPED = 1 << 1 };
+enum { PVCLOCK_TSC_STABLE_BIT = 1 << 0 };
 
 /* The date when system_time was 0. */
 struct pvclock_wall {

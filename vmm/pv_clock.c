@@ -49,7 +49,7 @@ static void version_end(uint32_t *version, uint32_t odd)
 	__atomic_store_n(version, odd + 1, __ATOMIC_RELEASE);
 }
 
-void pv_clock_write(struct vcpu *v, uint8_t flags)
+void pv_clock_write(struct vcpu *v)
 {
 	uint64_t addr = v->pv.time_msr & ~(uint64_t)KVM_MSR_ENABLED;
 	struct pvclock_time *t;
@@ -66,22 +66,15 @@ void pv_clock_write(struct vcpu *v, uint8_t flags)
 	t->tsc_timestamp = v->tsc_offset - v->vm->tsc_offset;
 	t->system_time = 0;
 	pv_clock_scale(time_tsc_hz(), &t->tsc_to_system_mul, &t->tsc_shift);
-	/* That it was stopped the guest takes back itself, when it has seen it. */
-	t->flags = (uint8_t)((t->flags & PVCLOCK_GUEST_STOPPED) | flags |
-			     (tsc_sync_all() ? PVCLOCK_TSC_STABLE_BIT : 0));
+	/* It is never told that it was stopped: its time stands still with it (vm_pause.c). */
+	t->flags = tsc_sync_all() ? PVCLOCK_TSC_STABLE_BIT : 0;
 	version_end(&t->version, odd);
 }
 
 void pv_clock_tsc_moved(struct vcpu *v)
 {
 	if (v->pv.time_msr & KVM_MSR_ENABLED)
-		pv_clock_write(v, 0);
-}
-
-void pv_clock_resumed(struct vm *vm)
-{
-	for (unsigned i = 0; i < vm->vcpu_count; i++)
-		pv_clock_write(vm->vcpus[i], PVCLOCK_GUEST_STOPPED);
+		pv_clock_write(v);
 }
 
 void pv_clock_write_wall(struct vm *vm, uint64_t addr)

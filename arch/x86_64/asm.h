@@ -133,14 +133,6 @@ DEFINE_DR(3)
 DEFINE_DR(6)
 DEFINE_DR(7)
 
-static inline uint64_t read_rflags(void)
-{
-	uint64_t v;
-
-	__asm__ volatile("pushfq; popq %0" : "=r"(v));
-	return v;
-}
-
 static inline void irq_disable(void)
 {
 	__asm__ volatile("cli" : : : "memory");

@@ -97,18 +97,7 @@ static void levels(void **state)
 	assert_int_equal(add(1), 0);
 	assert_non_null(
 		strstr(screens[1].text, "[    0.000001] i\r\n[    0.000001] warning: w\r\n"));
-}
-
-static void raw_text_is_not_kept(void **state)
-{
-	(void)state;
-	clear();
-	log_set_level(LOG_ERROR);
-	log_raw("guest\x1b[0m", 9);
-	assert_string_equal(screens[0].text, "guest\x1b[0m");
-	assert_string_equal(screens[1].text, "guest\x1b[0m");
 	assert_int_equal(add(2), 0);
-	assert_null(strstr(screens[2].text, "guest"));
 	log_set_level(LOG_DEBUG);
 }
 
@@ -207,7 +196,7 @@ static void panic(void **state)
 		assert_int_equal(screens[i].panics, 1);
 		assert_string_equal(screens[i].text, "[    0.000001] error: the end\r\n");
 	}
-	log_raw("!", 1);
+	log_error("!");
 	assert_int_equal(screens[0].panics, 2);
 }
 
@@ -216,7 +205,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_late_console_gets_what_there_is),
 		cmocka_unit_test(levels),
-		cmocka_unit_test(raw_text_is_not_kept),
 		cmocka_unit_test(long_lines_are_cut),
 		cmocka_unit_test(the_ring_keeps_the_newest),
 		cmocka_unit_test(the_command_shows_the_ring),

@@ -116,7 +116,7 @@ static void the_clock(void **state)
 	memset(t, 0xff, sizeof(*t)); /* an odd version, of the guest's own making */
 	assert_int_equal(pv_msr_write(v, MSR_KVM_SYSTEM_TIME_NEW, AT | KVM_MSR_ENABLED), 0);
 	assert_int_equal(t->version, 2); /* from -1 it went to 1, and on */
-	assert_int_equal(t->flags, PVCLOCK_TSC_STABLE_BIT | PVCLOCK_GUEST_STOPPED);
+	assert_int_equal(t->flags, PVCLOCK_TSC_STABLE_BIT);
 	assert_near(guest_time(v, t), 0, 2);
 	fake_time_advance(1000000000);
 	assert_near(guest_time(v, t), 1000000000, 3);
@@ -187,11 +187,6 @@ static void flags(void **state)
 	(void)state;
 	assert_int_equal(pv_msr_write(v, MSR_KVM_SYSTEM_TIME_NEW, AT | KVM_MSR_ENABLED), 0);
 	assert_int_equal(t->flags, PVCLOCK_TSC_STABLE_BIT);
-	pv_clock_resumed(vm);
-	assert_int_equal(t->flags, PVCLOCK_TSC_STABLE_BIT | PVCLOCK_GUEST_STOPPED);
-	/* Until the guest has seen it. */
-	pv_clock_tsc_moved(v);
-	assert_int_equal(t->flags, PVCLOCK_TSC_STABLE_BIT | PVCLOCK_GUEST_STOPPED);
 	t->flags = 0;
 	pv_clock_tsc_moved(v);
 	assert_int_equal(t->flags, PVCLOCK_TSC_STABLE_BIT);
@@ -311,7 +306,6 @@ static void hostile_addresses(void **state)
 
 		assert_int_equal(pv_msr_write(v, MSR_KVM_SYSTEM_TIME_NEW, a | KVM_MSR_ENABLED), 0);
 		pv_clock_tsc_moved(v);
-		pv_clock_resumed(vm);
 		assert_int_equal(pv_msr_write(v, MSR_KVM_WALL_CLOCK_NEW, a), 0);
 		(void)!pv_msr_write(v, MSR_KVM_STEAL_TIME, a | KVM_MSR_ENABLED);
 		pv_leave(v);
@@ -349,7 +343,6 @@ static void memory_taken_away(void **state)
 	vm->mem.main.size = vm->mem.slots[0].size = PAGE_SIZE;
 	pv_return(v);
 	pv_leave(v);
-	pv_clock_resumed(vm);
 	vm->mem.main.size = vm->mem.slots[0].size = MEMORY;
 	assert_untouched();
 }
@@ -375,7 +368,6 @@ static void reading_back_and_reset(void **state)
 	}
 	assert_false(v->pv.away || v->pv.unhalted || v->pv.eoi_offered);
 	memset(fake_guest_at(vm, AT, PAGE_SIZE), 0, PAGE_SIZE);
-	pv_clock_resumed(vm);
 	pv_leave(v);
 	pv_return(v);
 	assert_untouched();
