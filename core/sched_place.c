@@ -208,7 +208,9 @@ int sched_set_weight(struct thread *t, unsigned weight)
 	if (weight < WEIGHT_MIN || weight > WEIGHT_MAX)
 		return -EINVAL;
 	q = runq_lock_of(t);
-	if (t->state == THREAD_RUNNING) {
+	if (t->share.weight == weight) {
+		/* Nobody's turn changes. */
+	} else if (t->state == THREAD_RUNNING) {
 		runq_account(q, t, time_ns());
 		hint_set(q->weight, q->weight - t->share.weight + weight);
 		hint_set(q->run_weight, weight);
@@ -235,6 +237,10 @@ int sched_set_pin(struct thread *t, uint64_t pin)
 	if (!(pin & __atomic_load_n(&sched.online, __ATOMIC_RELAXED)))
 		return -EINVAL;
 	q = runq_lock_of(t);
+	if (t->share.pin == pin) {
+		lock_drop(&q->lock);
+		return 0;
+	}
 	t->share.pin = pin;
 	mine = t->queued && !may_run_on(t, q->cpu) && !t->held;
 	if (mine)
