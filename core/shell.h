@@ -66,6 +66,7 @@ struct shell {
 	const struct shell_command *reader; /* its text is being read; NULL: none */
 	char text[SHELL_TEXT];
 	unsigned text_length;
+	bool text_too_long;    /* some of it was dropped */
 	char live[SHELL_LINE]; /* the command that repeats; "": none */
 	unsigned live_ms;
 };

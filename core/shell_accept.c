@@ -50,6 +50,7 @@ static bool reads_text(struct shell *s, unsigned argc, char **argv)
 	s->reader = c;
 	s->text_length = 0;
 	s->text[0] = '\0';
+	s->text_too_long = false;
 	shell_write(s, c->text);
 	shell_write(s, "\r\nAn empty line or Ctrl-D ends it, Ctrl-C drops it.\r\n");
 	return true;
@@ -63,12 +64,18 @@ void shell_text_end(struct shell *s)
 	s->reader = NULL;
 	reply_init(&r, &reply_format_text, send, s);
 	r.line = s->line_id;
-	if (s->text_length)
+	if (s->text_too_long)
+		reply_error(&r, "bad-arguments", "a text has at most %u characters",
+			    SHELL_TEXT - 1);
+	else if (s->text_length)
 		shell_run(s->tables, &r, ARRAY_SIZE(argv), argv);
 	(void)reply_end(&r);
 }
 
-/* Empty lines in front are none of the text's. */
+/*
+ * Empty lines in front are none of the text's. One that is too long is read to its end all the
+ * same: what is left of it are no commands.
+ */
 static void add_line(struct shell *s)
 {
 	if (!s->length) {
@@ -77,8 +84,7 @@ static void add_line(struct shell *s)
 		return;
 	}
 	if (s->text_length + s->length + 1 >= SHELL_TEXT) {
-		shell_write(s, "error: a text has at most 4095 characters\r\n");
-		s->reader = NULL;
+		s->text_too_long = true;
 		return;
 	}
 	memcpy(s->text + s->text_length, s->line, s->length);

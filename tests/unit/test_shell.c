@@ -478,6 +478,11 @@ static void test_text(void **state)
 	type("make\r");
 	for (unsigned i = 0; i < SHELL_TEXT / 8; i++)
 		type("1234567\r");
+	/* The rest of it is no command. */
+	type("vms\r");
+	assert_int_equal(ran, 4);
+	type("\r");
+	assert_int_equal(ran, 4);
 	expect_row(screen.row - 1, "error: a text has at most 4095 characters");
 	expect("> ", 2);
 	assert_int_equal(ran, 4);
