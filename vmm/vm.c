@@ -86,8 +86,8 @@ static void console_input(void *arg, uint8_t byte)
 
 	/* A guest that is off hears nothing. */
 	lock_take(&vm->lock);
-	if (vm->has_devices)
-		vuart_receive(vm, 0, &byte, 1);
+	if (vm->has_devices && !vuart_receive(vm, 0, &byte, 1))
+		vuart_overrun(vm, 0);
 	lock_drop(&vm->lock);
 }
 

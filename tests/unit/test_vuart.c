@@ -137,6 +137,16 @@ static void test_paste(void **state)
 	wr(f, IIR, 1);
 	taken = type(f, text, sizeof(text));
 	assert_int_equal(taken, VUART_FIFO + VUART_RING);
+	/* It is told of what is given up, once, and by an interrupt where it wants one. */
+	wr(f, MCR, OUT2);
+	wr(f, IER, 4);
+	assert_false(f->lines[IRQ_COM1]);
+	lock_take(&f->vm.lock);
+	vuart_overrun(&f->vm, 0);
+	lock_drop(&f->vm.lock);
+	assert_true(f->lines[IRQ_COM1]);
+	assert_int_equal(rd(f, LSR), LSR_EMPTY | LSR_DR | LSR_OE);
+	wr(f, IER, 0);
 	while (got < sizeof(text)) {
 		assert_int_equal(rd(f, LSR), LSR_EMPTY | LSR_DR);
 		assert_int_equal(rd(f, DATA), (uint8_t)text[got]);

@@ -2,7 +2,8 @@
 /*
  * Two 16550A serial ports. The one idea: the wire is as fast as who listens, so a byte that is
  * written has been sent, and the transmitter is empty unless the console says that its line is
- * behind; what the host types waits in a ring behind the FIFO, so that pasted text is not lost.
+ * behind; what is typed waits in a ring behind the FIFO, so that pasted text is not lost; of
+ * what finds no room there either the guest hears as an overrun.
  * Only the character time-out knows of the line's speed. National Semiconductor PC16550D data
  * sheet.
  */
@@ -164,6 +165,14 @@ unsigned vuart_receive(struct vm *vm, unsigned port, const uint8_t *bytes, unsig
 	if (taken)
 		receiver_update(u);
 	return taken;
+}
+
+void vuart_overrun(struct vm *vm, unsigned port)
+{
+	if (port >= ARRAY_SIZE(vm->vuart))
+		return;
+	vm->vuart[port].lsr |= UART_LSR_OE;
+	irq_update(&vm->vuart[port]);
 }
 
 static uint8_t data_read(struct vuart *u)

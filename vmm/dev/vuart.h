@@ -38,6 +38,8 @@ struct vuart {
  * Caller holds vm->lock.
  */
 unsigned vuart_receive(struct vm *vm, unsigned port, const uint8_t *bytes, unsigned n);
+/* What was not taken is lost: the guest hears of an overrun. Caller holds vm->lock. */
+void vuart_overrun(struct vm *vm, unsigned port);
 /*
  * The console takes bytes again, after vm_console_write() said that it is behind: the transmitter
  * is empty. Caller holds vm->lock.
