@@ -106,7 +106,7 @@ static void work(void)
 		shell_refresh(&terminal.shell);
 	if (was_due || was_shown)
 		shell_tick(&terminal.shell);
-	if (typed)
+	if (typed && !vconsole_typed_elsewhere(byte))
 		shell_feed(&terminal.shell, byte);
 	if (was_due || was_shown || typed)
 		arm();

@@ -77,6 +77,12 @@ void vconsole_rewind(enum vconsole_line line, struct vconsole *c);
 void vconsole_attach_all(void);
 /* The terminal shows the shell, if it has shown c until now; NULL: whatever it has shown. */
 void vconsole_to_shell(struct vconsole *c);
+/*
+ * Of a byte that the shell takes from its input: true when it was not for the shell, and is done
+ * with. Ctrl-] leads to what was shown before; and what was typed before it, as an attach, may have
+ * led elsewhere: then it goes there.
+ */
+bool vconsole_typed_elsewhere(uint8_t byte);
 /* Whether c is shown on the line. */
 bool vconsole_is_attached(struct vconsole *c, enum vconsole_line line);
 /* Waits until the terminal has shown all of c, or does not move any more. By a thread. */

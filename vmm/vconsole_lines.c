@@ -221,16 +221,16 @@ static struct vconsole *from_shell(void)
 	return NULL;
 }
 
-/* Ctrl-]: to the shell, or from it to what was there before. */
-static void toggle(void)
+static void leave_shell(void)
 {
-	struct vconsole *to;
-	bool in_shell, all;
+	struct vconsole *to = NULL;
+	bool all = false;
 
 	lock_take(&vconsole_lines.lock);
-	in_shell = vconsole_lines.attached[LINE_TERMINAL] == vconsole_lines.shell;
-	all = in_shell && vconsole_lines.all_before;
-	to = in_shell ? from_shell() : vconsole_lines.shell;
+	if (vconsole_lines.attached[LINE_TERMINAL] == vconsole_lines.shell) {
+		all = vconsole_lines.all_before;
+		to = from_shell();
+	}
 	if (to)
 		__atomic_fetch_add(&to->users, 1, __ATOMIC_RELAXED);
 	lock_drop(&vconsole_lines.lock);
@@ -242,17 +242,22 @@ static void toggle(void)
 		vconsole_release(to);
 }
 
+/*
+ * A guest is left at once, whatever it does. The shell takes Ctrl-] behind what was typed before:
+ * that may lead elsewhere, too.
+ */
 static void terminal_input(void *arg, uint8_t byte)
 {
 	struct vconsole *c;
 
 	(void)arg;
-	if (byte == VCONSOLE_KEY && vconsole_lines.shell) {
-		toggle();
-		return;
-	}
 	lock_take(&vconsole_lines.lock);
 	c = vconsole_lines.attached[LINE_TERMINAL];
+	if (byte == VCONSOLE_KEY && vconsole_lines.shell && c != vconsole_lines.shell) {
+		lock_drop(&vconsole_lines.lock);
+		vconsole_to_shell(NULL);
+		return;
+	}
 	if (c)
 		__atomic_fetch_add(&c->users, 1, __ATOMIC_RELAXED);
 	lock_drop(&vconsole_lines.lock);
@@ -260,6 +265,22 @@ static void terminal_input(void *arg, uint8_t byte)
 		c->ops->input(c->owner, byte);
 		vconsole_release(c);
 	}
+}
+
+bool vconsole_typed_elsewhere(uint8_t byte)
+{
+	bool in_shell;
+
+	lock_take(&vconsole_lines.lock);
+	in_shell = vconsole_lines.attached[LINE_TERMINAL] == vconsole_lines.shell;
+	lock_drop(&vconsole_lines.lock);
+	if (!in_shell)
+		terminal_input(NULL, byte);
+	else if (byte == VCONSOLE_KEY)
+		leave_shell();
+	else
+		return false;
+	return true;
 }
 
 int vconsole_init(struct vconsole *c, const char *name, const struct vconsole_ops *ops, void *owner,

@@ -117,6 +117,8 @@ static struct guest {
 	unsigned typed_count;
 } guests[GUESTS], shell;
 
+static bool shell_is_slow;
+
 static void guest_ready(void *owner)
 {
 	struct guest *g = owner;
@@ -132,7 +134,9 @@ static void guest_input(void *owner, uint8_t byte)
 	struct guest *g = owner;
 
 	assert_false(lock_held(&g->console.lock) || lock_held(&vconsole_lines.lock));
-	g->typed[g->typed_count++] = (char)byte;
+	/* The shell's thread is slow only where a test wants it. */
+	if (g != &shell || shell_is_slow || !vconsole_typed_elsewhere(byte))
+		g->typed[g->typed_count++] = (char)byte;
 }
 
 static void guest_shown(void *owner)
@@ -548,6 +552,28 @@ static void test_commands(void **state)
 	assert_true(vconsole_lines.all);
 }
 
+/* What was typed to the shell before Ctrl-] leads elsewhere: so it comes to the shell, in its
+ * place. */
+static void test_key_in_line(void **state)
+{
+	(void)state;
+	attach(&guests[0]);
+	type("\x1d");
+	shell_is_slow = true;
+	type("attach two\rls\x1dvms");
+	assert_string_equal(shell.typed, "attach two\rls\x1dvms");
+	assert_string_equal(guests[1].typed, "");
+	shell_is_slow = false;
+	command(LINE_TERMINAL, "attach two");
+	/* The shell's thread goes on behind the first return. */
+	assert_true(vconsole_typed_elsewhere('l'));
+	assert_true(vconsole_typed_elsewhere('s'));
+	assert_string_equal(guests[1].typed, "ls");
+	assert_true(vconsole_typed_elsewhere(VCONSOLE_KEY));
+	assert_true(vconsole_is_attached(&shell.console, LINE_TERMINAL));
+	assert_false(vconsole_typed_elsewhere('v'));
+}
+
 /* Who asks for a guest by its name sees what was said before; who looks away and back does not. */
 static void test_attach_shows_again(void **state)
 {
@@ -613,6 +639,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_shown, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_scroll_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_key_in_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_attach_shows_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_attach_again_asks_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_attach_again_grace, setup, teardown),
