@@ -4,6 +4,7 @@
 
 #include "lib/errno.h"
 #include "lib/log.h"
+#include "lib/printf.h"
 #include "lib/string.h"
 #include "vmm/vm.h"
 
@@ -253,6 +254,27 @@ static void put_vcpus(struct reply *r, struct vm *vm)
 	reply_table_end(r);
 }
 
+/* As `pin` takes it: "all", or "0-1,3". */
+static void put_pin(struct reply *r, uint64_t pin)
+{
+	char text[CPUS_MAX * 3 + 1] = "all";
+	int n = 0;
+
+	for (unsigned from = 0; from < CPUS_MAX; from++) {
+		unsigned to = from;
+
+		if (!(pin & BIT(from)))
+			continue;
+		while (to + 1 < CPUS_MAX && (pin & BIT(to + 1)))
+			to++;
+		n += fmt_print(text + n, sizeof(text) - (size_t)n, "%s%u", n ? "," : "", from);
+		if (to > from)
+			n += fmt_print(text + n, sizeof(text) - (size_t)n, "-%u", to);
+		from = to;
+	}
+	reply_text(r, "pin", "%s", text);
+}
+
 static void run_vm(struct reply *r, unsigned argc, char **argv)
 {
 	struct vm *vm = vms_find_for(r, argv[1]);
@@ -270,7 +292,7 @@ static void run_vm(struct reply *r, unsigned argc, char **argv)
 	reply_text(r, "cmdline", "%s", vm->config.cmdline);
 	reply_number(r, "weight", vm->config.weight);
 	reply_number(r, "cap", vm->config.cap);
-	reply_text(r, "pin", "%#lx", (unsigned long)vm->config.pin);
+	put_pin(r, vm->config.pin);
 	reply_bool(r, "on-terminal", vconsole_is_attached(&vm->console, LINE_TERMINAL));
 	put_vcpus(r, vm);
 	vm_put(vm);

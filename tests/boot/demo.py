@@ -92,6 +92,11 @@ def change_lives(person):
     person.ask("cap four 20")
     if not re.search(r"^cap +20$", person.ask("vm four", rb"cap"), re.MULTILINE):
         raise Failure("vm four does not show its cap")
+    # A pin is shown as it is written.
+    for pin in ("all", "1", "0-1"):
+        person.ask("pin four " + pin)
+        if not re.search(r"^pin +%s$" % pin, person.ask("vm four", rb"pin"), re.MULTILINE):
+            raise Failure("vm four does not show that its pin is %s" % pin)
     typist.until(rb"\[console of two; ", typist.type(b"attach two\r"))
     typist.until(rb"(It is the guest two(?s:.*)){2}", since)
     typist.until(here("two"), since, settle=0.5)
